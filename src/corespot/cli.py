@@ -1,0 +1,5 @@
+"""The ``corespot`` command."""
+
+
+def main() -> None:
+    """Run the command line."""

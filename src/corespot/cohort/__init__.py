@@ -1,0 +1,1 @@
+"""Spots, cores, patients and TMAs: tables, tasks and grouped folds; pure, no files."""

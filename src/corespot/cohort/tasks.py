@@ -1,0 +1,150 @@
+"""A classification task: which label column, which classes, on which spots."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pydantic import Field, field_validator
+
+from corespot.errors import ParamsError, suggestion
+from corespot.settings import Settings
+
+Scalar = str | int | float | bool
+
+
+class Task(Settings):
+    """One entry of ``tasks`` in ``params.yaml``.
+
+    Parameters
+    ----------
+    label : str
+        Column of the spot table that holds the class.
+    classes : tuple of str
+        Two or more class names, in the order of the probability columns.
+    where : mapping, optional
+        Column to value, or to a list of values: spots that match all of them take part.
+    """
+
+    label: str
+    classes: tuple[str, ...]
+    where: dict[str, Scalar | list[Scalar]] = Field(default_factory=dict)
+
+    @field_validator("classes", mode="before")
+    @classmethod
+    def _two_or_more(cls, value: Any) -> Any:
+        if not isinstance(value, list | tuple):
+            raise ValueError("expected a list of class names")
+        names = [str(name) for name in value]
+        if len(names) < 2 or len(set(names)) != len(names):
+            raise ValueError("expected two or more different classes")
+        return tuple(names)
+
+
+@dataclass(frozen=True)
+class TaskSpots:
+    """The spots that take part in a task.
+
+    Parameters
+    ----------
+    name : str
+        Name of the task.
+    classes : tuple of str
+        Class names; `y` indexes them.
+    rows : ndarray of int64, shape (n,)
+        Rows of the spectra store, increasing.
+    y : ndarray of int64, shape (n,)
+        Class of each row.
+    spots : DataFrame, n rows
+        The spot table restricted to `rows`, index reset.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    rows: npt.NDArray[np.int64]
+    y: npt.NDArray[np.int64]
+    spots: pd.DataFrame
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def group_of(self, column: str) -> npt.NDArray[np.str_]:
+        """Values of a grouping column (``tma``, ``patient``, ``core``) as text, shape (n,)."""
+        return self.spots[column].astype(str).to_numpy(dtype=str)
+
+
+def select_spots(spots: pd.DataFrame, name: str, task: Task) -> TaskSpots:
+    """Select the spots of a task from the spot table of a store.
+
+    A spot takes part if its label is one of the task's classes and every ``where`` column
+    matches; values are compared as text, so that ``1``, ``"1"`` and ``1.0`` agree.
+
+    Parameters
+    ----------
+    spots : DataFrame
+        Spot table, one row per row of the store.
+    name : str
+        Name of the task, for messages.
+    task : Task
+        Its definition.
+
+    Raises
+    ------
+    ParamsError
+        If a column is missing or a class has no spot left.
+    """
+    columns = list(spots.columns)
+    for column in [task.label, *task.where]:
+        if column not in columns:
+            raise ParamsError(
+                f"tasks.{name}: column {column!r} is in neither spots.csv nor cores.csv; "
+                f"{suggestion(column, columns)}"
+            )
+    keep = np.ones(len(spots), dtype=bool)
+    for column, wanted in task.where.items():
+        values = wanted if isinstance(wanted, list) else [wanted]
+        keep &= as_text(spots[column]).isin({text_of(value) for value in values}).to_numpy()
+    labels = as_text(spots[task.label])
+    y_all = np.full(len(spots), -1, dtype=np.int64)
+    for index, class_name in enumerate(task.classes):
+        y_all[(labels == class_name).to_numpy() & keep] = index
+    for index, class_name in enumerate(task.classes):
+        if not np.any(y_all == index):
+            present = sorted({str(value) for value in labels[keep] if value != ""})
+            raise ParamsError(
+                f"tasks.{name}: no spot of class {class_name!r} in column {task.label!r}"
+                f"{' where ' + _describe(task.where) if task.where else ''}; "
+                f"labels found there: {', '.join(present[:12]) or 'none'}"
+            )
+    rows = np.flatnonzero(y_all >= 0).astype(np.int64)
+    return TaskSpots(
+        name=name,
+        classes=task.classes,
+        rows=rows,
+        y=y_all[rows],
+        spots=spots.iloc[rows].reset_index(drop=True),
+    )
+
+
+def text_of(value: object) -> str:
+    """Text by which table values are compared: whole floats lose their ``.0``, nulls are empty."""
+    if value is None or (isinstance(value, float) and np.isnan(value)) or value is pd.NA:
+        return ""
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
+    if isinstance(value, bool | np.bool_):
+        return "1" if value else "0"
+    return str(value)
+
+
+def as_text(column: pd.Series) -> pd.Series:
+    """Column as comparable text; see `text_of`."""
+    return column.map(text_of)
+
+
+def _describe(where: Mapping[str, object]) -> str:
+    return " and ".join(f"{column} = {value}" for column, value in where.items())

@@ -1,0 +1,1 @@
+"""From spot probabilities to cores, patients, metrics and intervals."""

@@ -1,0 +1,1 @@
+"""Which m/z a model reads: sensitivity analysis and ranked m/z windows."""

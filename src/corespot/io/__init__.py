@@ -1,0 +1,1 @@
+"""Everything that touches files: imzML, cohort tables, the spectra store, artifacts."""

@@ -1,0 +1,103 @@
+"""Artifacts as data, never code: JSON, npz and tables, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from corespot.errors import StoreError
+
+
+@contextmanager
+def whole_file(path: Path | str) -> Iterator[Path]:
+    """Give a temporary path beside `path`; rename it to `path` if the block succeeds."""
+    final = Path(path)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    part = final.with_name(f".{final.name}.part-{os.getpid()}{final.suffix}")
+    try:
+        yield part
+        part.replace(final)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_json(path: Path | str, content: Any) -> None:
+    """Write `content` as indented UTF-8 JSON; NaN becomes null."""
+    with whole_file(path) as part:
+        text = json.dumps(_jsonable(content), indent=2, ensure_ascii=False, allow_nan=False)
+        part.write_text(text + "\n", encoding="utf-8")
+
+
+def read_json(path: Path | str) -> Any:
+    """Read a JSON file.
+
+    Raises
+    ------
+    StoreError
+        If it is missing or not JSON.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StoreError(f"{path} is missing; run `dvc repro` to make it") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise StoreError(f"{path} is not JSON ({error}); make it again") from None
+
+
+def write_arrays(path: Path | str, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Write named arrays as a compressed npz without objects."""
+    for name, array in arrays.items():
+        if np.asarray(array).dtype == object:
+            raise StoreError(f"{path}: array {name!r} holds Python objects, which are never stored")
+    with whole_file(path) as part, part.open("wb") as stream:
+        np.savez_compressed(stream, **{name: np.asarray(array) for name, array in arrays.items()})
+
+
+def read_arrays(path: Path | str) -> dict[str, npt.NDArray[Any]]:
+    """Read the named arrays of an npz, refusing pickled ones."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except FileNotFoundError:
+        raise StoreError(f"{path} is missing; run `dvc repro` to make it") from None
+    except ValueError as error:
+        raise StoreError(f"{path} is not a plain npz archive ({error})") from None
+
+
+def write_table(path: Path | str, table: pd.DataFrame) -> None:
+    """Write a table as parquet, or as CSV if the name ends so."""
+    with whole_file(path) as part:
+        if Path(path).suffix == ".csv":
+            table.to_csv(part, index=False)
+        else:
+            table.to_parquet(part, index=False)
+
+
+def read_table(path: Path | str) -> pd.DataFrame:
+    """Read a parquet or CSV table."""
+    try:
+        return pd.read_csv(path) if Path(path).suffix == ".csv" else pd.read_parquet(path)
+    except FileNotFoundError:
+        raise StoreError(f"{path} is missing; run `dvc repro` to make it") from None
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _jsonable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_jsonable(item) for item in value]
+    if isinstance(value, np.ndarray):
+        return _jsonable(value.tolist())
+    if isinstance(value, np.generic):
+        return _jsonable(value.item())
+    if isinstance(value, float):
+        return value if np.isfinite(value) else None
+    return value

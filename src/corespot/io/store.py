@@ -1,0 +1,198 @@
+"""The spectra store: one ``.npy`` of intensities with its m/z axis and spot table beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from corespot.axis import MzAxis
+from corespot.errors import StoreError
+
+FORMAT_VERSION = 1
+DTypeName = Literal["float32", "float16"]
+
+
+@dataclass(frozen=True)
+class SpectraStore:
+    """Preprocessed spectra of a cohort on one m/z axis, memory-mapped.
+
+    Parameters
+    ----------
+    path : Path
+        Folder with ``spectra.npy``, ``axis.npy``, ``spots.parquet`` and ``store.json``.
+    spectra : ndarray of float32 or float16, shape (n_spots, n_bins)
+        Memory map of the intensities, as stored: divide by nothing, but see `scale`.
+    axis : MzAxis
+        The common axis.
+    spots : DataFrame
+        One row per row of `spectra`.
+    meta : mapping
+        Content of ``store.json``: recipe, what was skipped and why, scale, mode.
+    """
+
+    path: Path
+    spectra: npt.NDArray[Any]
+    axis: MzAxis
+    spots: pd.DataFrame
+    meta: Mapping[str, Any]
+
+    @classmethod
+    def open(cls, path: Path | str) -> SpectraStore:
+        """Open a store.
+
+        Raises
+        ------
+        StoreError
+            If a file is missing or the parts do not fit each other.
+        """
+        folder = Path(path)
+        for name in ("spectra.npy", "axis.npy", "spots.parquet", "store.json"):
+            if not (folder / name).is_file():
+                raise StoreError(
+                    f"{folder}: {name} is missing, so this is not a complete spectra store; "
+                    "run `dvc repro preprocess` again"
+                )
+        meta = json.loads((folder / "store.json").read_text(encoding="utf-8"))
+        if meta.get("format_version") != FORMAT_VERSION:
+            raise StoreError(
+                f"{folder}: store format {meta.get('format_version')!r} cannot be read, this "
+                f"version reads {FORMAT_VERSION}; run `dvc repro preprocess` again"
+            )
+        spectra = np.load(folder / "spectra.npy", mmap_mode="r", allow_pickle=False)
+        mz = np.load(folder / "axis.npy", allow_pickle=False)
+        axis = MzAxis(mz, meta["axis_kind"])
+        spots = pd.read_parquet(folder / "spots.parquet")
+        if spectra.shape != (len(spots), axis.n_bins):
+            raise StoreError(
+                f"{folder}: spectra.npy is {spectra.shape}, but there are {len(spots)} spots and "
+                f"{axis.n_bins} bins; run `dvc repro preprocess` again"
+            )
+        return cls(folder, spectra, axis, spots, meta)
+
+    @property
+    def n_spots(self) -> int:
+        """Number of rows."""
+        return int(self.spectra.shape[0])
+
+    @property
+    def scale(self) -> float:
+        """Factor the intensities were multiplied by before they were stored."""
+        return float(self.meta["scale"])
+
+    def take(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """Copy `rows` into memory as float32, shape (len(rows), n_bins)."""
+        return np.asarray(self.spectra[rows], dtype=np.float32)
+
+    def blocks(self, n_rows: int = 1024) -> Iterator[tuple[slice, npt.NDArray[np.float32]]]:
+        """Yield consecutive row slices with their intensities as float32."""
+        for start in range(0, self.n_spots, n_rows):
+            rows = slice(start, min(start + n_rows, self.n_spots))
+            yield rows, np.asarray(self.spectra[rows], dtype=np.float32)
+
+
+class StoreWriter:
+    """Fills a new store block by block; made by `create_store`."""
+
+    def __init__(self, folder: Path, n_spots: int, axis: MzAxis, dtype: DTypeName, scale: float):
+        self._spectra = np.lib.format.open_memmap(
+            folder / "spectra.npy", mode="w+", dtype=np.dtype(dtype), shape=(n_spots, axis.n_bins)
+        )
+        self._limit = float(np.finfo(np.dtype(dtype)).max)
+        self._scale = scale
+        self._written = np.zeros(n_spots, dtype=bool)
+
+    def write(self, rows: slice, spectra: npt.NDArray[np.floating[Any]]) -> None:
+        """Store `spectra` (times the store's scale) at `rows`.
+
+        Raises
+        ------
+        StoreError
+            If a value is not finite or does not fit the store's number type.
+        """
+        scaled = np.asarray(spectra, dtype=np.float32) * np.float32(self._scale)
+        if not np.all(np.isfinite(scaled)):
+            raise StoreError(
+                f"rows {rows.start}-{rows.stop}: a preprocessed intensity is not finite"
+            )
+        peak = float(np.abs(scaled).max(initial=0.0))
+        if peak > self._limit:
+            raise StoreError(
+                f"rows {rows.start}-{rows.stop}: intensity {peak:g} exceeds {self._limit:g}, the "
+                "largest value of the store's number type; use float32 or normalise first"
+            )
+        self._spectra[rows] = scaled
+        self._written[rows] = True
+
+    def _finish(self) -> None:
+        if not self._written.all():
+            missing = int((~self._written).sum())
+            raise StoreError(f"{missing} spots were never written")
+        self._spectra.flush()
+
+
+@contextmanager
+def create_store(
+    path: Path | str,
+    *,
+    spots: pd.DataFrame,
+    axis: MzAxis,
+    meta: Mapping[str, Any],
+    dtype: DTypeName = "float32",
+    scale: float = 1.0,
+) -> Iterator[StoreWriter]:
+    """Write a store under a temporary name and rename it when complete.
+
+    An interrupted or failed write leaves the previous store, or none.
+
+    Parameters
+    ----------
+    path : Path
+        Folder of the store.
+    spots : DataFrame
+        Spot table, one row per spectrum.
+    axis : MzAxis
+        Common m/z axis.
+    meta : mapping
+        JSON-able description (recipe, skipped steps, mode).
+    dtype : {"float32", "float16"}
+        Stored number type.
+    scale : float
+        Factor applied before the cast, so that small numbers survive float16.
+    """
+    final = Path(path)
+    part = final.with_name(f".{final.name}.part-{os.getpid()}")
+    part.mkdir(parents=True)
+    try:
+        writer = StoreWriter(part, len(spots), axis, dtype, scale)
+        yield writer
+        writer._finish()
+        np.save(part / "axis.npy", axis.mz)
+        spots.reset_index(drop=True).to_parquet(part / "spots.parquet")
+        content = {
+            **meta,
+            "format_version": FORMAT_VERSION,
+            "axis_kind": axis.kind,
+            "axis_fingerprint": axis.fingerprint,
+            "dtype": dtype,
+            "scale": scale,
+            "n_spots": len(spots),
+            "n_bins": axis.n_bins,
+        }
+        (part / "store.json").write_text(
+            json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8"
+        )
+        if final.exists():
+            shutil.rmtree(final)
+        part.rename(final)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)

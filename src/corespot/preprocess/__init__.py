@@ -1,0 +1,1 @@
+"""Arrays in, arrays out: per-spectrum steps and the recipe that orders them."""

@@ -1,0 +1,1 @@
+"""DataFrames to plotly figures, tables and standalone HTML."""

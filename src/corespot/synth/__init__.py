@@ -1,0 +1,1 @@
+"""Synthetic TMA cohorts with known truth."""

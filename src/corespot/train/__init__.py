@@ -1,0 +1,1 @@
+"""Fitting networks and classifiers: estimators, the training loop, checkpoints."""
