@@ -1,1 +1,8 @@
 """Synthetic TMA cohorts with known truth."""
+
+from __future__ import annotations
+
+from corespot.synth.cohort import Measurement, SynthSettings, SyntheticCohort, make_cohort
+from corespot.synth.presets import PRESETS, preset
+
+__all__ = ["Measurement", "PRESETS", "SynthSettings", "SyntheticCohort", "make_cohort", "preset"]

@@ -1,0 +1,162 @@
+"""Designs: which class sits on which TMA, and which campaign measured it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from corespot.settings import Settings
+
+DesignName = Literal["balanced", "partial", "nested", "nested_mixed"]
+Organ = Literal["lung", "pancreas"]
+
+#: Classes of the column `organ`; the first one is the reference of every signed organ effect.
+ORGANS: tuple[Organ, Organ] = ("lung", "pancreas")
+#: Classes of the column `subtype`, which only lung patients have.
+SUBTYPES = ("AD", "SQ")
+#: Measurement campaigns; TMAs of one campaign share the larger part of their artifacts.
+CAMPAIGNS = ("A", "B")
+#: Share of a TMA's patients that are of its home organ.
+HOME_SHARE: Mapping[DesignName, float] = {
+    "balanced": 0.5,
+    "partial": 0.8,
+    "nested": 1.0,
+    "nested_mixed": 1.0,
+}
+
+
+class OrganSettings(Settings):
+    """TMAs whose home organ this is.
+
+    Parameters
+    ----------
+    n_tmas : int
+        Number of TMAs.
+    patients_per_tma : int
+        Patients on each of them.
+    cores_per_patient : tuple of float
+        Relative frequency of one, two, three, … cores from one patient.
+    """
+
+    n_tmas: int = Field(4, ge=1)
+    patients_per_tma: int = Field(8, ge=2)
+    cores_per_patient: tuple[float, ...] = Field((0.65, 0.25, 0.10), min_length=1, max_length=6)
+
+
+class DesignSettings(Settings):
+    """Layout of classes over TMAs and campaigns.
+
+    Parameters
+    ----------
+    name : {"balanced", "partial", "nested", "nested_mixed"}
+        ``balanced``: every TMA holds both organs half and half, campaigns alternate.
+        ``partial``: 80 % home organ, 20 % the other; the campaign follows the home organ.
+        ``nested``: no TMA holds both organs; the campaign follows the organ.
+        ``nested_mixed``: no TMA holds both organs, yet both campaigns measured both.
+    lung, pancreas : OrganSettings
+        The TMAs of either home organ.
+    counterfactual : bool
+        Break the tie between class and campaign: every TMA of every campaign holds every class,
+        with new patients on new TMAs but the same instrument (peptides, markers, campaigns).
+    """
+
+    name: DesignName = "nested"
+    lung: OrganSettings = Field(default_factory=OrganSettings)
+    pancreas: OrganSettings = Field(default_factory=OrganSettings)
+    counterfactual: bool = False
+
+
+@dataclass(frozen=True)
+class PatientPlan:
+    """A patient to be put on a TMA: name, organ, subtype (empty unless lung), number of cores."""
+
+    patient: str
+    organ: Organ
+    subtype: str
+    n_cores: int
+
+
+@dataclass(frozen=True)
+class TmaPlan:
+    """A TMA: its name, the campaign that measures it, the date, its patients."""
+
+    tma: str
+    campaign: str
+    acquisition_date: str
+    patients: tuple[PatientPlan, ...]
+
+
+def plan_tmas(settings: DesignSettings, rng: np.random.Generator) -> tuple[TmaPlan, ...]:
+    """Put patients of both organs on the TMAs of a design; each patient sits on one TMA.
+
+    Parameters
+    ----------
+    settings : DesignSettings
+        The design.
+    rng : numpy.random.Generator
+        Draws the numbers of cores and the order of patients.
+
+    Returns
+    -------
+    tuple of TmaPlan
+        Lung-home TMAs first.
+    """
+    share = HOME_SHARE["balanced"] if settings.counterfactual else HOME_SHARE[settings.name]
+    prefix = "CF" if settings.counterfactual else ""
+    plans: list[TmaPlan] = []
+    n_patients = 0
+    n_lung = 0
+    n_acquired = dict.fromkeys(CAMPAIGNS, 0)
+    for home, other in (ORGANS, ORGANS[::-1]):
+        group = settings.lung if home == "lung" else settings.pancreas
+        for index in range(group.n_tmas):
+            campaign = campaign_of(settings.name, home, index)
+            patients: list[PatientPlan] = []
+            for organ in _organs(home, other, share, group.patients_per_tma):
+                subtype = ""
+                if organ == "lung":
+                    subtype = SUBTYPES[n_lung % 2]
+                    n_lung += 1
+                n_patients += 1
+                weights = settings.lung if organ == "lung" else settings.pancreas
+                frequency = np.asarray(weights.cores_per_patient, dtype=np.float64)
+                n_cores = 1 + int(rng.choice(frequency.size, p=frequency / frequency.sum()))
+                name = f"{prefix}P{n_patients:04d}"
+                patients.append(PatientPlan(name, organ, subtype, n_cores))
+            order = rng.permutation(len(patients))
+            plans.append(
+                TmaPlan(
+                    tma=f"{prefix}TMA{len(plans) + 1:02d}",
+                    campaign=campaign,
+                    acquisition_date=_date(campaign, n_acquired[campaign], settings.counterfactual),
+                    patients=tuple(patients[at] for at in order),
+                )
+            )
+            n_acquired[campaign] += 1
+    return tuple(plans)
+
+
+def campaign_of(design: DesignName, home: Organ, index: int) -> str:
+    """Campaign of the `index`-th TMA with home organ `home`."""
+    if design in ("nested", "partial"):
+        return CAMPAIGNS[ORGANS.index(home)]
+    # The pancreas TMAs start with the other campaign, so that odd numbers stay balanced.
+    return CAMPAIGNS[(index + ORGANS.index(home)) % len(CAMPAIGNS)]
+
+
+def _organs(home: Organ, other: Organ, share: float, n_patients: int) -> list[Organ]:
+    n_home = round(share * n_patients)
+    if share < 1:
+        n_home = min(max(n_home, 1), n_patients - 1)
+    return [home] * n_home + [other] * (n_patients - n_home)
+
+
+def _date(campaign: str, index: int, counterfactual: bool) -> str:
+    start = np.datetime64("2015-03-02" if campaign == CAMPAIGNS[0] else "2015-10-05")
+    if counterfactual:
+        start = start + np.timedelta64(100, "D")
+    return str(start + np.timedelta64(3 * index, "D"))
