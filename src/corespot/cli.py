@@ -1,5 +1,162 @@
-"""The ``corespot`` command."""
+"""The ``corespot`` command: thin, and quick to start because each command imports its own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from corespot.errors import told_plainly
+
+app = typer.Typer(
+    help="Tumour classification on imaging mass spectrometry of tissue microarrays.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+cohort_app = typer.Typer(help="Look after cohort folders.", no_args_is_help=True)
+app.add_typer(cohort_app, name="cohort")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+
+@cohort_app.command("check")
+def cohort_check(
+    folder: Annotated[Path, typer.Argument(help="Cohort folder, e.g. data/raw/demo.")],
+    as_json: AsJson = False,
+    skip_checksum: Annotated[
+        bool, typer.Option(help="Trust the .ibd files; never on a first import.")
+    ] = False,
+) -> None:
+    """Validate a cohort folder: exit 0 with a summary, or 2 with every problem at once."""
+    from corespot.io.check import check_cohort
+
+    report = check_cohort(folder, tasks=_tasks_of(folder), checksum=not skip_checksum)
+    typer.echo(
+        json.dumps(report.as_dict(), indent=2, ensure_ascii=False) if as_json else report.text()
+    )
+    if not report.ok:
+        raise typer.Exit(2)
+
+
+@app.command()
+def synth(
+    preset: Annotated[str, typer.Argument(help="demo, paper, tiny, …; see --help of the docs.")],
+    folder: Annotated[Path, typer.Argument(help="Folder to write.")],
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 2018,
+    counterfactual: Annotated[
+        bool, typer.Option(help="New patients, every class in every campaign.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option(help="Replace a folder that is there.")] = False,
+) -> None:
+    """Write a synthetic TMA cohort with known truth."""
+    from corespot.io.cohort_folder import write_cohort
+    from corespot.synth.presets import SynthRequest, make_requested
+
+    request = SynthRequest.parse(
+        {"preset": preset, "seed": seed, "counterfactual": counterfactual}, "corespot synth"
+    )
+    cohort = make_requested(request)
+    write_cohort(
+        folder,
+        spots=cohort.spots,
+        cores=cohort.cores,
+        measurements=cohort.measurements(),
+        extras={"markers.csv": cohort.markers, "truth.json": cohort.truth},
+        overwrite=overwrite,
+    )
+    typer.echo(f"{folder}: {len(cohort.spots)} spots on {cohort.cores['tma'].nunique()} TMAs")
+
+
+@app.command()
+def models(
+    n_bins: Annotated[int, typer.Option(help="Bins of the m/z axis.")] = 27286,
+    n_classes: Annotated[int, typer.Option(help="Number of classes.")] = 2,
+    as_json: AsJson = False,
+) -> None:
+    """List every registered model: source, input, trainable parameters, receptive field."""
+    from corespot.models.registry import describe, names
+
+    described = [describe(name, n_bins, n_classes) for name in names()]
+    if as_json:
+        typer.echo(json.dumps(described, indent=2, ensure_ascii=False))
+        return
+    from corespot.report.tables import aligned
+
+    typer.echo(aligned(described))
+
+
+@app.command()
+def init() -> None:
+    """Prepare the project once: DVC without git if need be, and the MLflow store."""
+    from corespot.tracking.project import initialise
+
+    for line in initialise(Path.cwd()):
+        typer.echo(line)
+
+
+@app.command()
+def results(
+    metrics: Annotated[Path, typer.Option(help="Metrics of the last run.")] = Path(
+        "reports/metrics.json"
+    ),
+) -> None:
+    """Print the result table of the last run and the commands that open the results."""
+    from corespot.io.artifacts import read_json
+    from corespot.report.tables import results_text
+
+    typer.echo(results_text(read_json(metrics)))
+    typer.echo("open the runs:    make mlflow      then http://127.0.0.1:5000")
+    typer.echo("open the figures: reports/figures/index.html")
+
+
+@app.command()
+def transfer(
+    task: Annotated[str, typer.Argument(help="Task of params.yaml.")],
+    model: Annotated[str, typer.Argument(help="Model trained on it.")],
+    folder: Annotated[Path, typer.Argument(help="Another cohort folder with the same labels.")],
+    as_json: AsJson = False,
+) -> None:
+    """Apply the trained models of a task to another cohort, and say how well they do there."""
+    from corespot.io.artifacts import read_json
+    from corespot.params import load_params
+    from corespot.report.tables import transfer_text
+    from corespot.tracking.transfer import transfer_models
+
+    trained = Path("data/train") / task / model
+    definition = load_params().task(task).plain()
+    there = transfer_models(trained / "models", folder, name=task, task=definition)
+    here = read_json(trained / "metrics.json")
+    typer.echo(json.dumps(there, indent=2) if as_json else transfer_text(task, model, here, there))
+
+
+@app.command()
+def relocate(
+    old: Annotated[str, typer.Argument(help="Absolute path the project had before.")],
+    new: Annotated[str | None, typer.Argument(help="Path it has now; default: here.")] = None,
+) -> None:
+    """Mend the MLflow store of a project folder that was moved."""
+    from corespot.tracking.store import relocate as rewrite
+
+    database = Path("mlruns/mlflow.db")
+    count = rewrite(database, old, new or str(Path.cwd()))
+    typer.echo(f"{database}: {count} artifact paths rewritten")
+
+
+def _tasks_of(folder: Path) -> dict[str, object] | None:
+    """Tasks of ``params.yaml`` if it is about this folder."""
+    if not Path("params.yaml").is_file():
+        return None
+    from corespot.params import load_params
+
+    params = load_params()
+    same = Path(params.cohort).resolve() == folder.resolve()
+    return dict(params.plain_tasks()) if same else None
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line; bad input ends with a message and exit code 2."""
+    with told_plainly():
+        app()

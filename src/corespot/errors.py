@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 
@@ -99,3 +101,16 @@ def suggestion(word: str, known: Sequence[str]) -> str:
     if close:
         return f"did you mean {close[0]!r}?"
     return "known: " + ", ".join(sorted(known)) if known else "none are known"
+
+
+@contextmanager
+def told_plainly() -> Iterator[None]:
+    """End the program with the error's text and exit code instead of a traceback."""
+    try:
+        yield
+    except CorespotError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(error.exit_code) from None
+    except KeyboardInterrupt:
+        print("interrupted; outputs are as they were before", file=sys.stderr)
+        raise SystemExit(130) from None

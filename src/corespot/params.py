@@ -1,1 +1,204 @@
-"""The whole of ``params.yaml``, typed and frozen."""
+"""The whole of ``params.yaml``, typed and frozen: what every stage reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, field_validator
+
+from corespot.cohort.splits import FoldSettings
+from corespot.cohort.tasks import Task
+from corespot.errors import ParamsError, suggestion
+from corespot.preprocess.recipe import PreprocessSettings
+from corespot.settings import Settings
+from corespot.synth.presets import SynthRequest
+
+
+class TrackedTask(Task):
+    """A task with training settings of its own.
+
+    Parameters
+    ----------
+    train : mapping
+        Model name to settings that replace those of ``train.<model>`` for this task.
+    """
+
+    train: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+    def plain(self) -> Task:
+        """The task without its training settings."""
+        return Task(label=self.label, classes=self.classes, where=self.where)
+
+
+class LeakageSettings(Settings):
+    """Which model shows how much optimistic folds flatter it.
+
+    Parameters
+    ----------
+    model : str or None
+        Model trained under every grouping; ``None`` leaves the leakage gap out.
+    """
+
+    model: str | None = "roc_lda"
+
+
+class SensitivitySettings(Settings):
+    """How sensitivity profiles are ranked.
+
+    Parameters
+    ----------
+    windows : int
+        Number of ranked m/z windows a class.
+    of : {"probability", "logit"}
+        Profile the ranking is made on; both are stored.
+    """
+
+    windows: int = Field(default=20, ge=1, le=500)
+    of: Literal["probability", "logit"] = "logit"
+
+
+class TrackingSettings(Settings):
+    """Where runs are recorded.
+
+    Parameters
+    ----------
+    uri : str or None
+        An MLflow tracking URI; ``None`` is the project's own store under ``mlruns``.
+    """
+
+    uri: str | None = None
+
+
+class EvaluateSettings(Settings):
+    """How intervals are made.
+
+    Parameters
+    ----------
+    bootstrap : int
+        Resamples of the patients behind every interval.
+    seed : int
+        Seed of the resampling.
+    """
+
+    bootstrap: int = Field(default=1000, ge=100)
+    seed: int = 0
+
+
+class Params(Settings):
+    """Content of ``params.yaml``."""
+
+    cohort: str
+    tasks: dict[str, TrackedTask]
+    synth: dict[str, SynthRequest] = Field(default_factory=dict)
+    preprocess: PreprocessSettings = Field(default_factory=PreprocessSettings)
+    folds: FoldSettings = Field(default_factory=FoldSettings)
+    leakage: LeakageSettings = Field(default_factory=LeakageSettings)
+    models: tuple[str, ...]
+    train: dict[str, Any] = Field(default_factory=dict)
+    evaluate: EvaluateSettings = Field(default_factory=EvaluateSettings)
+    sensitivity: SensitivitySettings = Field(default_factory=SensitivitySettings)
+    tracking: TrackingSettings = Field(default_factory=TrackingSettings)
+
+    @field_validator("tasks")
+    @classmethod
+    def _some_plain_names(cls, value: dict[str, TrackedTask]) -> dict[str, TrackedTask]:
+        if not value:
+            raise ValueError("expected at least one task")
+        for name in value:
+            if not name.replace("_", "").isalnum():
+                raise ValueError(f"task name {name!r} must consist of letters, digits and _")
+        return value
+
+    @property
+    def cohort_name(self) -> str:
+        """Last part of the cohort folder's path."""
+        return Path(self.cohort).name
+
+    @property
+    def seed(self) -> int:
+        """Seed of all training."""
+        return int(self.train.get("seed", 0))
+
+    @property
+    def device(self) -> str:
+        """Device that networks are trained on, ``auto`` for the best there is."""
+        return str(self.train.get("device", "auto"))
+
+    def task(self, name: str) -> TrackedTask:
+        """Task called `name`.
+
+        Raises
+        ------
+        ParamsError
+            If there is none.
+        """
+        if name not in self.tasks:
+            raise ParamsError(f"there is no task {name!r}; {suggestion(name, list(self.tasks))}")
+        return self.tasks[name]
+
+    def plain_tasks(self) -> dict[str, Task]:
+        """All tasks without training settings."""
+        return {name: task.plain() for name, task in self.tasks.items()}
+
+    def model_settings(self, task: str, model: str) -> dict[str, Any]:
+        """Settings of `model` for `task`: those of ``train.<model>``, then the task's own."""
+        return {**(self.train.get(model) or {}), **self.task(task).train.get(model, {})}
+
+
+def load_params(path: Path | str = "params.yaml") -> Params:
+    """Read and validate ``params.yaml``.
+
+    Raises
+    ------
+    ParamsError
+        If the file is missing, not YAML, or holds an unknown or invalid key; every fault of a
+        section is named, with a suggestion for misspelt keys.
+    """
+    file = Path(path)
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ParamsError(
+            f"{file} is missing; run this in the project's folder, where params.yaml lies"
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ParamsError(f"{file} is not YAML: {error}") from None
+    if not isinstance(content, Mapping):
+        raise ParamsError(f"{file}: expected a mapping of sections, got {type(content).__name__}")
+    params = Params.parse(content, str(file))
+    _check_models(params, str(file))
+    return params
+
+
+def _check_models(params: Params, where: str) -> None:
+    """Refuse unknown models and misspelt training settings before any stage has run."""
+    from corespot.models.registry import names
+
+    known = list(names())
+    wanted = [*params.models, *(name for task in params.tasks.values() for name in task.train)]
+    wanted += [name for name in params.train if name not in ("seed", "device")]
+    if params.leakage.model:
+        wanted.append(params.leakage.model)
+    for name in wanted:
+        if name not in known:
+            raise ParamsError(f"{where}: unknown model {name!r}; {suggestion(name, known)}")
+
+
+def check_training(params: Params) -> None:
+    """Refuse misspelt or impossible training settings of every task and model.
+
+    Raises
+    ------
+    ParamsError
+        Naming the setting, with a suggestion.
+    """
+    from corespot.train.estimator import make_estimator
+
+    for task in params.tasks:
+        for model in params.models:
+            make_estimator(
+                model, params.model_settings(task, model), seed=params.seed, device=params.device
+            )

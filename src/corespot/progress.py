@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -36,7 +36,7 @@ def track(
         return
     from tqdm import tqdm
 
-    if total is None and hasattr(items, "__len__"):
+    if total is None and isinstance(items, Sized):
         total = len(items) * scale
     with tqdm(total=total, desc=label, unit=f" {unit}", leave=False) as bar:
         for item in items:

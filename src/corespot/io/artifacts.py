@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,22 @@ def whole_file(path: Path | str) -> Iterator[Path]:
         part.replace(final)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(path: Path | str) -> Iterator[Path]:
+    """Give a temporary folder beside `path`; put it in place of `path` if the block succeeds."""
+    final = Path(path)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    part = final.with_name(f".{final.name}.part-{os.getpid()}")
+    part.mkdir()
+    try:
+        yield part
+        if final.exists():
+            shutil.rmtree(final)
+        part.rename(final)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def write_json(path: Path | str, content: Any) -> None:
@@ -58,7 +75,8 @@ def write_arrays(path: Path | str, arrays: Mapping[str, npt.NDArray[Any]]) -> No
         if np.asarray(array).dtype == object:
             raise StoreError(f"{path}: array {name!r} holds Python objects, which are never stored")
     with whole_file(path) as part, part.open("wb") as stream:
-        np.savez_compressed(stream, **{name: np.asarray(array) for name, array in arrays.items()})
+        plain: dict[str, Any] = {name: np.asarray(array) for name, array in arrays.items()}
+        np.savez_compressed(stream, **plain)
 
 
 def read_arrays(path: Path | str) -> dict[str, npt.NDArray[Any]]:

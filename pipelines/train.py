@@ -1,0 +1,40 @@
+"""Cross-validate one model on one task and record it in MLflow."""
+
+import sys
+from pathlib import Path
+
+from corespot.cohort.tasks import select_spots
+from corespot.errors import told_plainly
+from corespot.io.folds import read_folds
+from corespot.io.store import SpectraStore
+from corespot.params import load_params
+from corespot.tracking.training import TrainingRequest, open_training_run, train_and_record
+
+
+def main(task_name: str, model: str) -> None:
+    """Train `model` on `task_name` over the stored folds."""
+    params = load_params()
+    store = SpectraStore.open("data/store")
+    request = TrainingRequest(
+        store=store,
+        task=select_spots(store.spots, task_name, params.task(task_name).plain()),
+        folds=read_folds(Path("data/folds") / task_name),
+        model=model,
+        settings=params.model_settings(task_name, model),
+        seed=params.seed,
+        device=params.device,
+        n_bootstrap=params.evaluate.bootstrap,
+        bootstrap_seed=params.evaluate.seed,
+    )
+    with open_training_run(request, cohort=params.cohort, uri=params.tracking.uri) as run:
+        train_and_record(
+            request,
+            run,
+            out=Path("data/train") / task_name / model,
+            checkpoints=Path("data/checkpoints") / task_name / model,
+        )
+
+
+if __name__ == "__main__":
+    with told_plainly():
+        main(sys.argv[1], sys.argv[2])

@@ -1,0 +1,127 @@
+"""The model as MLflow serves it: raw spectra on their own axis in, class probabilities out.
+
+MLflow calls `_load_pyfunc` with the logged folder. It holds weights as safetensors and settings
+as JSON, one sub-folder a fold: no code, no pickle. The served model is the mean over the folds'
+models of the class probabilities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from corespot.errors import ModelError
+from corespot.preprocess.recipe import apply_recipe
+from corespot.train.checkpoint import LoadedModel, load_model
+from corespot.train.crossvalidate import in_task_order
+
+if TYPE_CHECKING:
+    from corespot.tracking.runs import Run
+
+
+class FoldEnsemble:
+    """Mean of the class probabilities of the models of all folds.
+
+    Parameters
+    ----------
+    models : sequence of LoadedModel
+        Models on one axis, with one recipe and the same classes.
+    """
+
+    def __init__(self, models: Sequence[LoadedModel]) -> None:
+        if not models:
+            raise ModelError("a served model needs at least one fold's model")
+        self.models = list(models)
+        self.classes = tuple(models[0].classes)
+        self.axis = models[0].axis
+        self.recipe = models[0].recipe
+
+    def preprocess(
+        self, mz: npt.NDArray[np.float64], intensity: npt.NDArray[np.float32]
+    ) -> npt.NDArray[np.float32]:
+        """One raw spectrum, through the recipe, on the model's axis: shape (n_bins,)."""
+        return apply_recipe(self.recipe, mz, intensity, self.axis)
+
+    def predict_proba(self, spectra: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        """Class probabilities of preprocessed spectra, shape (n, n_classes)."""
+        total = sum(
+            in_task_order(
+                model.estimator, model.estimator.predict_proba(spectra), tuple(model.classes)
+            )
+            for model in self.models
+        )
+        return np.asarray(total, dtype=np.float64) / len(self.models)
+
+    def predict(self, model_input: Any, params: dict[str, Any] | None = None) -> pd.DataFrame:
+        """MLflow's entry point.
+
+        Parameters
+        ----------
+        model_input : DataFrame
+            One row a spectrum, columns ``mz`` and ``intensity`` with vectors of equal length.
+        params : dict, optional
+            Not used.
+
+        Returns
+        -------
+        DataFrame
+            ``prob_<class>`` for every class and ``predicted``.
+        """
+        spectra = np.stack(
+            [
+                self.preprocess(
+                    np.asarray(mz, dtype=np.float64), np.asarray(intensity, dtype=np.float32)
+                )
+                for mz, intensity in zip(model_input["mz"], model_input["intensity"], strict=True)
+            ]
+        )
+        probabilities = self.predict_proba(spectra)
+        table = pd.DataFrame(probabilities, columns=[f"prob_{name}" for name in self.classes])
+        table["predicted"] = np.asarray(self.classes)[probabilities.argmax(axis=1)]
+        return table
+
+
+def load_ensemble(folder: Path | str) -> FoldEnsemble:
+    """Load the models of all folds from a folder with one sub-folder a fold."""
+    parts = sorted(path for path in Path(folder).iterdir() if (path / "model.json").is_file())
+    return FoldEnsemble([load_model(part) for part in parts])
+
+
+def _load_pyfunc(data_path: str) -> FoldEnsemble:
+    return load_ensemble(data_path)
+
+
+def log_ensemble(run: Run, folder: Path, version: str) -> str:
+    """Log the fold models in `folder` to `run` as one served model; returns its URI."""
+    import logging
+
+    import mlflow
+    from mlflow.models import ModelSignature
+    from mlflow.types.schema import Array, ColSpec, DataType, Schema
+
+    ensemble = load_ensemble(folder)
+    inputs = Schema(
+        [ColSpec(Array(DataType.double), "mz"), ColSpec(Array(DataType.double), "intensity")]
+    )
+    outputs = Schema(
+        [
+            *(ColSpec(DataType.double, f"prob_{name}") for name in ensemble.classes),
+            ColSpec(DataType.string, "predicted"),
+        ]
+    )
+    logging.getLogger("mlflow").setLevel(logging.ERROR)
+    mlflow.set_tracking_uri(run.client.tracking_uri)
+    with mlflow.start_run(run_id=run.run_id):
+        info = mlflow.pyfunc.log_model(
+            name="model",
+            loader_module="corespot.tracking.pyfunc",
+            data_path=str(folder),
+            signature=ModelSignature(inputs=inputs, outputs=outputs),
+            pip_requirements=[f"corespot=={version}"],
+        )
+    return str(info.model_uri)

@@ -1,0 +1,309 @@
+"""Cross-validate a model on a task, write the stage's output, and record both in MLflow."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import corespot
+from corespot.cohort.splits import Fold, FoldTable
+from corespot.cohort.tasks import TaskSpots
+from corespot.evaluate.summary import evaluate_predictions, fold_table
+from corespot.io.artifacts import whole_folder, write_json, write_table
+from corespot.io.store import SpectraStore
+from corespot.tracking.provenance import dvc_hashes, git_state
+from corespot.tracking.pyfunc import log_ensemble
+from corespot.tracking.runs import Run, start_run
+from corespot.train.checkpoint import save_model
+from corespot.train.crossvalidate import FoldResult, cross_validate, predictions_table
+
+#: Metrics of each level that become MLflow metrics of a run.
+_LOGGED = ("balanced_accuracy", "auc", "f1", "sensitivity", "specificity")
+
+
+@dataclass(frozen=True)
+class TrainingRequest:
+    """What a training stage is asked to do.
+
+    Parameters
+    ----------
+    store : SpectraStore
+        Spectra of the cohort.
+    task : TaskSpots
+        Spots and labels.
+    folds : FoldTable
+        Grouped folds over these spots.
+    model : str
+        Registered model name.
+    settings : mapping
+        Model and training settings, merged.
+    seed : int
+        Seed of the run.
+    device : str
+        ``auto``, ``cpu`` or a torch device.
+    n_bootstrap : int
+        Resamples for confidence intervals.
+    bootstrap_seed : int
+        Seed of the resampling.
+    """
+
+    store: SpectraStore
+    task: TaskSpots
+    folds: FoldTable
+    model: str
+    settings: Mapping[str, Any]
+    seed: int
+    device: str
+    n_bootstrap: int = 1000
+    bootstrap_seed: int = 0
+
+
+@contextmanager
+def open_training_run(request: TrainingRequest, *, cohort: str, uri: str | None) -> Iterator[Run]:
+    """Open the parent run of a task and model, tagged with all it depends on.
+
+    Parameters
+    ----------
+    request : TrainingRequest
+        What is trained.
+    cohort : str
+        Path of the cohort folder as ``params.yaml`` gives it; its last part names the experiment.
+    uri : str or None
+        Tracking URI, see `resolve_uri`.
+    """
+    here = Path.cwd()
+    hashes = dvc_hashes(here, {"raw": cohort, "store": "data/store", "folds": "data/folds"})
+    tags = {
+        "task": request.task.name,
+        "model": request.model,
+        "level": "model",
+        "cohort": cohort,
+        "grouping": request.folds.grouping,
+        "optimistic": str(request.folds.optimistic).lower(),
+        "folds.fingerprint": request.folds.fingerprint,
+        "axis.fingerprint": request.store.axis.fingerprint,
+        "corespot.version": corespot.__version__,
+        **{f"dvc.{name}": value for name, value in hashes.items()},
+        **git_state(here),
+    }
+    name = f"{request.task.name} {request.model}"
+    with start_run(name, experiment=Path(cohort).name, tags=tags, uri=uri) as run:
+        profile = {"n_spots": len(request.task), "n_bins": request.store.axis.n_bins}
+        run.dataset(f"{Path(cohort).name} store", hashes["store"], "data/store", profile)
+        fold_profile = {"grouping": request.folds.grouping}
+        run.dataset(
+            f"{request.task.name} folds", request.folds.fingerprint, "data/folds", fold_profile
+        )
+        yield run
+
+
+def train_and_record(request: TrainingRequest, run: Run, out: Path, checkpoints: Path) -> None:
+    """Run all folds, each in a child run, then write and log the whole.
+
+    Parameters
+    ----------
+    request : TrainingRequest
+        What to train.
+    run : Run
+        Open parent run.
+    out : Path
+        Stage output: predictions, metrics, fold models, ``run_id.txt``; complete or absent.
+    checkpoints : Path
+        Folder from which an interrupted run goes on; removed when the stage is done.
+    """
+    run.params(_described(request))
+    epochs: list[tuple[int, Mapping[str, float]]] = []
+
+    def on_epoch(fold: Fold, record: Mapping[str, float]) -> None:
+        epochs.append((int(record["epoch"]), {k: v for k, v in record.items() if k != "epoch"}))
+
+    with whole_folder(out) as part:
+        done: list[_Recorded] = []
+        results = cross_validate(
+            request.store,
+            request.task,
+            request.folds,
+            model=request.model,
+            settings=request.settings,
+            seed=request.seed,
+            device=request.device,
+            checkpoints=checkpoints,
+            on_epoch=on_epoch,
+        )
+        for result in results:
+            done.append(_record_fold(request, run, result, part, epochs))
+            epochs.clear()
+        _record_whole(request, run, done, part)
+        (part / "run_id.txt").write_text(run.run_id + "\n", encoding="utf-8")
+    shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class _Recorded:
+    predictions: pd.DataFrame
+    by_k: dict[int, pd.DataFrame]
+    chosen_k: int | None
+    history: pd.DataFrame
+    train_balanced_accuracy: float
+    seconds: float
+    n_parameters: int
+
+
+def _record_fold(
+    request: TrainingRequest,
+    run: Run,
+    result: FoldResult,
+    part: Path,
+    epochs: list[tuple[int, Mapping[str, float]]],
+) -> _Recorded:
+    fold, task = result.fold, request.task
+    name = f"repeat{fold.repeat}-fold{fold.index}"
+    predictions = predictions_table(fold.test_rows, result.probabilities, fold=fold, task=task)
+    save_model(
+        part / "models" / name,
+        result.estimator,
+        axis=request.store.axis,
+        classes=task.classes,
+        recipe=request.store.meta["recipe"],
+    )
+    levels = evaluate_predictions(predictions, request.store.spots, task.classes, n_bootstrap=0)
+    test_balanced = levels["spot"]["balanced_accuracy"]["median"]
+    with run.child(
+        f"{task.name} {request.model} {name}",
+        {"task": task.name, "model": request.model, "level": "fold"},
+    ) as child:
+        child.params({**request.settings, "repeat": fold.repeat, "fold": fold.index})
+        child.metric_rows(epochs)
+        child.metrics(
+            {
+                **_headline(levels),
+                "train_spot_balanced_accuracy": result.train_balanced_accuracy,
+                "train_test_gap": result.train_balanced_accuracy - test_balanced,
+                "fit_seconds": result.seconds,
+            }
+        )
+        child.artifacts(part / "models" / name, "model")
+    return _Recorded(
+        predictions=predictions,
+        by_k={
+            k: predictions_table(fold.test_rows, values, fold=fold, task=task)
+            for k, values in result.by_k.items()
+        },
+        chosen_k=getattr(result.estimator, "chosen_k_", None),
+        history=result.history,
+        train_balanced_accuracy=result.train_balanced_accuracy,
+        seconds=result.seconds,
+        n_parameters=int(result.estimator.n_parameters_),
+    )
+
+
+def _record_whole(request: TrainingRequest, run: Run, done: list[_Recorded], part: Path) -> None:
+    task, spots = request.task, request.store.spots
+    predictions = pd.concat([one.predictions for one in done], ignore_index=True)
+    metrics = evaluate_predictions(
+        predictions,
+        spots,
+        task.classes,
+        n_bootstrap=request.n_bootstrap,
+        seed=request.bootstrap_seed,
+    )
+    train_balanced = float(np.mean([one.train_balanced_accuracy for one in done]))
+    epochs = max((len(one.history) for one in done), default=0)
+    metrics.update(
+        grouping=request.folds.grouping,
+        optimistic=request.folds.optimistic,
+        train_spot_balanced_accuracy=train_balanced,
+        n_parameters=done[0].n_parameters,
+        seconds_per_epoch=(
+            float(
+                np.sum([one.seconds for one in done]) / np.sum([len(one.history) for one in done])
+            )
+            if epochs
+            else None
+        ),
+        fit_seconds=float(np.sum([one.seconds for one in done])),
+        n_spots=len(task),
+        run_id=run.run_id,
+    )
+    if done[0].by_k:
+        metrics["k"] = _by_k_metrics(request, done)
+    write_json(part / "metrics.json", metrics)
+    write_table(part / "predictions.parquet", predictions)
+    write_table(part / "fold_metrics.parquet", fold_table(predictions, spots, task.classes))
+    if epochs:
+        history = pd.concat([one.history for one in done], ignore_index=True)
+        write_table(part / "history.parquet", history)
+    run.metrics(
+        {
+            **_headline(metrics),
+            "train_spot_balanced_accuracy": train_balanced,
+            "train_test_gap": train_balanced - metrics["spot"]["balanced_accuracy"]["median"],
+            "n_parameters": metrics["n_parameters"],
+            "seconds_per_epoch": metrics["seconds_per_epoch"],
+        }
+    )
+    for file in sorted(part.glob("*.parquet")):
+        run.artifact(file, "tables")
+    run.artifact(part / "metrics.json")
+    run.tags({"model_uri": log_ensemble(run, part / "models", corespot.__version__)})
+
+
+def _by_k_metrics(request: TrainingRequest, done: list[_Recorded]) -> dict[str, Any]:
+    """Worst and best number of bins, as the paper reports, and what inner folds chose."""
+    table = {}
+    for k in sorted(done[0].by_k):
+        levels = evaluate_predictions(
+            pd.concat([one.by_k[k] for one in done], ignore_index=True),
+            request.store.spots,
+            request.task.classes,
+            n_bootstrap=0,
+        )
+        table[k] = {
+            level: levels[level]["balanced_accuracy"]["median"] for level in ("spot", "core")
+        }
+    ranked = sorted(table, key=lambda k: table[k]["spot"])
+    return {
+        "worst": {"k": ranked[0], **table[ranked[0]]},
+        "best": {"k": ranked[-1], **table[ranked[-1]]},
+        "chosen": [one.chosen_k for one in done],
+        "all": {str(k): values for k, values in table.items()},
+    }
+
+
+def _headline(levels: Mapping[str, Any]) -> dict[str, float | None]:
+    values: dict[str, float | None] = {}
+    for level in ("spot", "core", "core_mean", "patient"):
+        for metric in _LOGGED:
+            entry = levels.get(level, {}).get(metric)
+            if isinstance(entry, Mapping) and entry.get("median") is not None:
+                values[f"{level}_{metric}"] = entry["median"]
+        balanced = levels.get(level, {}).get("balanced_accuracy", {})
+        for name, key, at in (("iqr_low", "iqr", 0), ("iqr_high", "iqr", 1)):
+            if balanced.get(key):
+                values[f"{level}_balanced_accuracy_{name}"] = balanced[key][at]
+        for name, at in (("ci_low", 0), ("ci_high", 1)):
+            if balanced.get("ci95"):
+                values[f"{level}_balanced_accuracy_{name}"] = balanced["ci95"][at]
+    return values
+
+
+def _described(request: TrainingRequest) -> dict[str, Any]:
+    table = request.folds
+    return {
+        "task": request.task.name,
+        "model": request.model,
+        "classes": list(request.task.classes),
+        "seed": request.seed,
+        "n_spots": len(request.task),
+        "n_bins": request.store.axis.n_bins,
+        "folds": {"group": table.grouping, "fingerprint": table.fingerprint[:16]},
+        "recipe": request.store.meta["recipe"],
+        request.model: dict(request.settings),
+    }
