@@ -165,12 +165,12 @@ def test_too_many_folds_are_refused_with_the_number_that_works() -> None:
     with pytest.raises(FoldError, match=r"occurs on 2 TMAs; 4 TMA-grouped folds.*: use k: 2; or"):
         make_folds(two_tmas(np.random.default_rng(0)), FoldSettings(group="tma", k=4))
     few = task_of(spot_table([("c1", "T", "p1", {"a": 9}), ("c2", "T", "p2", {"b": 9})]))
-    with pytest.raises(FoldError, match="class a occurs in 1 core; .*use group: spot, and call"):
+    with pytest.raises(FoldError, match=r"class a occurs in 1 core; .*use group: spot, and call"):
         make_folds(few, FoldSettings(group="core", k=2))
-    with pytest.raises(FoldError, match="class a occurs in 1 patient.*use group: spot"):
+    with pytest.raises(FoldError, match=r"class a occurs in 1 patient.*use group: spot"):
         make_folds(few, FoldSettings(group="patient", k=2))
     single = task_of(spot_table([("c1", "T", "p1", {"a": 9, "b": 1})]))
-    with pytest.raises(FoldError, match="class b occurs on 1 spot.*measure this class on more"):
+    with pytest.raises(FoldError, match=r"class b occurs on 1 spot.*measure this class on more"):
         make_folds(single, FoldSettings(group="spot", k=2))
 
 
@@ -185,7 +185,7 @@ def test_mixture_of_classes_that_cannot_be_dealt_is_proven_and_refused() -> None
             ]
         )
     )
-    with pytest.raises(FoldError, match="3 TMAs cannot be dealt into 2 folds.*use group: patient"):
+    with pytest.raises(FoldError, match=r"3 TMAs cannot be dealt into 2 folds.*use group: patient"):
         make_folds(task, FoldSettings(group="tma", k=2))
 
 

@@ -32,7 +32,7 @@ def table() -> FoldTable:
 
 
 def test_round_trip(tmp_path, table) -> None:
-    path = tmp_path / "folds" / "ADSQ.parquet"
+    path = tmp_path / "folds" / "ADSQ"
     write_folds(path, table)
     again = read_folds(path)
     assert again.fingerprint == table.fingerprint
@@ -41,52 +41,52 @@ def test_round_trip(tmp_path, table) -> None:
     for ours, theirs in zip(table, again, strict=True):
         assert np.array_equal(ours.test_rows, theirs.test_rows)
         assert np.array_equal(ours.train_groups, theirs.train_groups)
-    assert sorted(part.name for part in path.parent.iterdir()) == ["ADSQ.json", "ADSQ.parquet"]
-    meta = json.loads(path.with_suffix(".json").read_text())
+    assert sorted(part.name for part in path.iterdir()) == ["assignment.parquet", "folds.json"]
+    meta = json.loads((path / "folds.json").read_text())
     assert meta["fingerprint"] == table.fingerprint and meta["optimistic"] is False
     assert meta["n_groups"] == 6 and len(meta["counts"]) == 12
 
 
 def test_writing_twice_gives_the_same_bytes(tmp_path, table) -> None:
-    for name in ("a.parquet", "b.parquet"):
+    for name in ("a", "b", "b"):
         write_folds(tmp_path / name, table)
-    assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
-    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+    for file in ("assignment.parquet", "folds.json"):
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 
 
 def test_edited_leak_is_refused_with_the_offender(tmp_path, table) -> None:
-    path = tmp_path / "ADSQ.parquet"
+    path = tmp_path / "ADSQ"
     write_folds(path, table)
-    frame = pd.read_parquet(path)
+    frame = pd.read_parquet(path / "assignment.parquet")
     frame.loc[0, "fold"] = (frame.loc[0, "fold"] + 1) % 3
-    frame.to_parquet(path, index=False)
-    with pytest.raises(FoldError, match=r"ADSQ.parquet: task ADSQ, repeat 0: TMA TMA\d is in fold"):
+    frame.to_parquet(path / "assignment.parquet", index=False)
+    with pytest.raises(FoldError, match=r"ADSQ: task ADSQ, repeat 0: TMA TMA\d is in fold"):
         read_folds(path)
 
 
 def test_files_that_do_not_belong_together_are_refused(tmp_path, table) -> None:
-    path = tmp_path / "ADSQ.parquet"
+    path = tmp_path / "ADSQ"
     write_folds(path, table)
-    frame = pd.read_parquet(path)
-    frame.assign(fold=(frame["fold"] + 1) % 3).to_parquet(path, index=False)  # sound, but other
+    frame = pd.read_parquet(path / "assignment.parquet")
+    frame.assign(fold=(frame["fold"] + 1) % 3).to_parquet(
+        path / "assignment.parquet", index=False
+    )  # sound, but other
     with pytest.raises(StoreError, match="do not belong together"):
         read_folds(path)
 
 
 def test_missing_and_foreign_files_are_refused(tmp_path, table) -> None:
-    path = tmp_path / "ADSQ.parquet"
-    with pytest.raises(StoreError, match=r"ADSQ.json is missing"):
+    path = tmp_path / "ADSQ"
+    with pytest.raises(StoreError, match=r"folds.json is missing"):
         read_folds(path)
     write_folds(path, table)
-    meta = json.loads(path.with_suffix(".json").read_text())
-    path.with_suffix(".json").write_text(json.dumps({**meta, "format_version": 9}))
+    meta = json.loads((path / "folds.json").read_text())
+    (path / "folds.json").write_text(json.dumps({**meta, "format_version": 9}))
     with pytest.raises(StoreError, match="fold format 9"):
         read_folds(path)
-    path.with_suffix(".json").write_text(json.dumps({"format_version": 1}))
+    (path / "folds.json").write_text(json.dumps({"format_version": 1}))
     with pytest.raises(StoreError, match="lacks the key"):
         read_folds(path)
-    path.unlink()
-    with pytest.raises(StoreError, match=r"ADSQ.parquet is missing"):
+    (path / "assignment.parquet").unlink()
+    with pytest.raises(StoreError, match=r"assignment.parquet is missing"):
         read_folds(path)
-    with pytest.raises(StoreError, match=r"named \*\.parquet"):
-        write_folds(tmp_path / "folds.csv", table)

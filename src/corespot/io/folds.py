@@ -1,4 +1,4 @@
-"""The fold file: assignments as parquet, settings and fingerprint as JSON beside it."""
+"""The folds of a task on disk: assignments as parquet, settings and fingerprint as JSON."""
 
 from __future__ import annotations
 
@@ -9,45 +9,45 @@ import pandas as pd
 
 from corespot.cohort.foldtable import FoldTable
 from corespot.errors import FoldError, StoreError
-from corespot.io.artifacts import read_json, read_table, write_json, write_table
+from corespot.io.artifacts import read_json, read_table, whole_folder, write_json, write_table
 
 FORMAT_VERSION = 1
+_TABLE = "assignment.parquet"
+_META = "folds.json"
 
 
 def write_folds(path: Path | str, table: FoldTable) -> None:
-    """Write a fold table as ``<name>.parquet`` with its settings in ``<name>.json``.
+    """Write a fold table as a folder of ``assignment.parquet`` and ``folds.json``.
 
-    The JSON is written last and carries the fingerprint of the whole, so a pair of files that do
-    not belong together is refused by `read_folds`.
+    The folder appears whole or not at all. The JSON carries the fingerprint of the whole, so that
+    files which do not belong together are refused by `read_folds`.
 
     Parameters
     ----------
     path : Path or str
-        Path of the parquet file.
+        Folder to write; an older one is replaced.
     table : FoldTable
         The folds of one task.
     """
-    path = _parquet(path)
-    write_table(path, table.assignment)
-    write_json(
-        path.with_suffix(".json"),
-        {
-            "format_version": FORMAT_VERSION,
-            "task": table.task,
-            "classes": table.classes,
-            "group": table.grouping,
-            "optimistic": table.optimistic,
-            "k": table.k,
-            "repeats": table.repeats,
-            "seed": table.seed,
-            "n_spots": len(table.rows),
-            "n_groups": int(table.assignment["group"].nunique()),
-            "spots_digest": table.spots_digest,
-            "fingerprint": table.fingerprint,
-            "notes": table.notes,
-            "counts": table.counts().to_dict(orient="records"),
-        },
-    )
+    meta = {
+        "format_version": FORMAT_VERSION,
+        "task": table.task,
+        "classes": table.classes,
+        "group": table.grouping,
+        "optimistic": table.optimistic,
+        "k": table.k,
+        "repeats": table.repeats,
+        "seed": table.seed,
+        "n_spots": len(table.rows),
+        "n_groups": int(table.assignment["group"].nunique()),
+        "spots_digest": table.spots_digest,
+        "fingerprint": table.fingerprint,
+        "notes": table.notes,
+        "counts": table.counts().to_dict(orient="records"),
+    }
+    with whole_folder(path) as part:
+        write_table(part / _TABLE, table.assignment)
+        write_json(part / _META, meta)
 
 
 def read_folds(path: Path | str) -> FoldTable:
@@ -56,7 +56,7 @@ def read_folds(path: Path | str) -> FoldTable:
     Parameters
     ----------
     path : Path or str
-        Path of the parquet file.
+        Folder that `write_folds` wrote.
 
     Raises
     ------
@@ -65,18 +65,18 @@ def read_folds(path: Path | str) -> FoldTable:
     FoldError
         If a group is on both sides of a fold.
     """
-    path = _parquet(path)
-    meta = read_json(path.with_suffix(".json"))
+    path = Path(path)
+    meta = read_json(path / _META)
     if not isinstance(meta, dict) or meta.get("format_version") != FORMAT_VERSION:
         version = meta.get("format_version") if isinstance(meta, dict) else None
         raise StoreError(
-            f"{path.with_suffix('.json')}: fold format {version!r} cannot be read, this version "
+            f"{path / _META}: fold format {version!r} cannot be read, this version "
             f"reads {FORMAT_VERSION}; run `dvc repro folds` again"
         )
-    table = _table(path, meta, read_table(path))
+    table = _table(path, meta, read_table(path / _TABLE))
     if table.fingerprint != meta["fingerprint"]:
         raise StoreError(
-            f"{path} and {path.with_suffix('.json').name} do not belong together, or were edited: "
+            f"{path}: {_TABLE} and {_META} do not belong together, or were edited: "
             "the fingerprint differs; run `dvc repro folds` again"
         )
     return table
@@ -97,14 +97,7 @@ def _table(path: Path, meta: dict[str, Any], assignment: pd.DataFrame) -> FoldTa
         )
     except KeyError as error:
         raise StoreError(
-            f"{path.with_suffix('.json')} lacks the key {error}; run `dvc repro folds` again"
+            f"{path / _META} lacks the key {error}; run `dvc repro folds` again"
         ) from None
     except FoldError as error:
         raise FoldError(f"{path}: {error}") from None
-
-
-def _parquet(path: Path | str) -> Path:
-    path = Path(path)
-    if path.suffix != ".parquet":
-        raise StoreError(f"a fold file is named *.parquet, got {path}")
-    return path
