@@ -1,0 +1,127 @@
+"""Adds up quality figures while spectra stream by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from corespot.axis import MzAxis
+from corespot.preprocess.noise import noise_level
+from corespot.preprocess.normalize import total_ion_count
+from corespot.preprocess.quality import QcTables, summarise_tmas
+from corespot.preprocess.recipe import Recipe
+from corespot.preprocess.resample import Resample
+from corespot.preprocess.step import DataKind, Spectra, Step
+
+
+class QualityTally:
+    """Running figures per spot and sums per TMA; memory grows with TMAs and axes, not with spots.
+
+    Parameters
+    ----------
+    tmas : ndarray of str, shape (n_spots,)
+        TMA of every row of the store.
+    axis : MzAxis
+        The store's axis.
+    kind : {"profile", "centroid"}
+        What the raw spectra are.
+    recipe : Recipe
+        The resolved recipe; its step onto the store's axis brings the raw means there.
+    """
+
+    def __init__(
+        self, tmas: npt.NDArray[Any], axis: MzAxis, kind: DataKind, recipe: Recipe
+    ) -> None:
+        self._tmas = tmas
+        self._axis = axis
+        self._kind = kind
+        self._onto = next(
+            (step for step in recipe.steps if step.step == "resample" or _listed(step)),
+            Resample().resolved(kind),
+        )
+        self._axes: dict[bytes, MzAxis] = {}
+        self._raw: dict[tuple[str, MzAxis], npt.NDArray[np.float64]] = {}
+        self._done: dict[str, npt.NDArray[np.float64]] = {}
+        n = len(tmas)
+        self._tic, self._noise, self._zeros = np.zeros(n), np.zeros(n), np.ones(n)
+        #: Rows without any intensity, shape (n_spots,).
+        self.empty = np.ones(n, dtype=bool)
+
+    def raw_axis(self, mz: npt.NDArray[np.float64]) -> MzAxis:
+        """The axis object of a file's m/z vector, made once for each different vector."""
+        if np.array_equal(mz, self._axis.mz):
+            return self._axis
+        key = mz.tobytes()
+        if key not in self._axes:
+            self._axes[key] = MzAxis(mz)
+        return self._axes[key]
+
+    def add_block(
+        self, rows: slice, raw: Spectra, mz: npt.NDArray[np.float64], done: Spectra
+    ) -> None:
+        """Count a block of spectra of a continuous file."""
+        axis = self.raw_axis(mz)
+        self._tic[rows] = total_ion_count(raw)
+        self._noise[rows] = noise_level(raw) if self._kind == "profile" else 0.0
+        self._zeros[rows] = (done == 0).mean(axis=1)
+        self.empty[rows] = self._tic[rows] == 0
+        for name in np.unique(self._tmas[rows]):
+            here = self._tmas[rows] == name
+            self._add(str(name), axis, raw[here], done[here])
+
+    def add_spectrum(
+        self,
+        row: int,
+        mz: npt.NDArray[np.float64],
+        intensity: npt.NDArray[Any],
+        done: npt.NDArray[np.float32],
+    ) -> None:
+        """Count one spectrum of a processed file."""
+        raw = np.asarray(intensity, dtype=np.float32)[None, :]
+        name = str(self._tmas[row])
+        self._zeros[row] = (done == 0).mean()
+        if raw.size == 0:
+            self._add(name, self._axis, np.zeros((1, self._axis.n_bins), np.float32), done[None])
+            return
+        self._tic[row] = total_ion_count(raw)[0]
+        self._noise[row] = noise_level(raw)[0] if self._kind == "profile" else 0.0
+        self.empty[row] = self._tic[row] == 0
+        moved, _ = self._onto.apply(raw, MzAxis(mz), self._axis)
+        self._add(name, self._axis, moved, done[None])
+
+    def tables(self) -> QcTables:
+        """The quality tables."""
+        spots = pd.DataFrame(
+            {
+                "row": np.arange(len(self._tmas)),
+                "tma": self._tmas,
+                "tic": self._tic,
+                "noise": self._noise,
+                "zero_fraction": self._zeros,
+                "empty": self.empty,
+            }
+        )
+        counts = {str(name): int((self._tmas == name).sum()) for name in np.unique(self._tmas)}
+        raw_means = {name: np.zeros(self._axis.n_bins) for name in counts}
+        for (name, axis), total in self._raw.items():
+            mean = (total / counts[name]).astype(np.float32)[None, :]
+            # Moving to the axis is linear (but for the height of listed peaks), so the mean
+            # may be moved instead of every spectrum.
+            on_axis = mean if axis is self._axis else self._onto.apply(mean, axis, self._axis)[0]
+            raw_means[name] += on_axis[0]
+        means = {name: total / counts[name] for name, total in self._done.items()}
+        return summarise_tmas(spots, raw_means, means, self._axis, self._kind)
+
+    def _add(self, name: str, axis: MzAxis, raw: Spectra, done: Spectra) -> None:
+        key = (name, axis)
+        total = self._raw.setdefault(key, np.zeros(axis.n_bins))
+        total += raw.sum(axis=0, dtype=np.float64)
+        total = self._done.setdefault(name, np.zeros(self._axis.n_bins))
+        total += done.sum(axis=0, dtype=np.float64)
+
+
+def _listed(step: Step) -> bool:
+    return step.step == "peaks" and step.method == "listed"

@@ -1,0 +1,135 @@
+"""Calibration alignment of each spectrum on its own, by the clustering of peptide masses."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from corespot.axis import MzAxis
+from corespot.preprocess.align import Alignment, FloatVector, undo_shift
+from corespot.preprocess.step import DataKind, Spectra, register_step
+from corespot.units import PROTON_DA, ppm_to_da
+
+#: Spacing of the clusters of peptide masses in Da.
+CLUSTER_DA = 1.000495
+#: Peptide clusters are sharp in this m/z range only.
+RULE_LOW, RULE_HIGH = 500.0, 4000.0
+#: Least m/z range, and widest bin, on which cluster phases say something.
+RULE_SPAN_DA, RULE_BIN_DA = 300.0, 0.34
+#: Width in Da of the segments whose cluster phase is measured.
+SEGMENT_DA = 100.0
+
+
+def shift_by_peptide_rule(
+    spectra: Spectra, axis: MzAxis, *, max_ppm: float
+) -> tuple[FloatVector, FloatVector]:
+    """Affine shift that brings peptide clusters onto multiples of 1.000495 Da.
+
+    In segments of 100 Da the intensity-weighted phase vector Z = Σ x exp(2πi (m − m_H) / Λ) is
+    taken, Λ = 1.000495 Da and m_H the proton; the error e(m) = a + b·t, t running from −1 to 1
+    over the range, is the one that maximises
+    Σ Re Z exp(−2πi m e(m) 1e−6 / Λ) on a grid refined twice, to about 1 ppm.
+    Baseline and noise have no phase and drop out.
+
+    Parameters
+    ----------
+    spectra : ndarray of float32, shape (n, n_bins)
+        Profile intensities.
+    axis : MzAxis
+        Their axis.
+    max_ppm : float
+        Largest error looked for at either end.
+
+    Returns
+    -------
+    low, high : ndarray of float64, shape (n,)
+        Error in ppm at both ends of the range (positive: peaks lie too high); zero for empty
+        spectra.
+
+    References
+    ----------
+    Wolski et al., BMC Bioinformatics 6:285, 2005 (doi:10.1186/1471-2105-6-285): calibration by
+    the clustering of peptide masses.
+
+    Deviations
+    ----------
+    A grid over both ends instead of their regression; intensities instead of picked peaks.
+    """
+    low, high = max(RULE_LOW, axis.mz[0]), min(RULE_HIGH, axis.mz[-1])
+    n_segments = max(int((high - low) / SEGMENT_DA), 1)
+    cuts = np.searchsorted(axis.mz, np.linspace(low, high, n_segments + 1))
+    angle = 2 * np.pi * (axis.mz - PROTON_DA) / CLUSTER_DA
+    data = spectra.astype(np.float64)
+    real = np.stack([_sums(data, np.cos(angle), a, b) for a, b in _pairs(cuts)])
+    imaginary = np.stack([_sums(data, np.sin(angle), a, b) for a, b in _pairs(cuts)])
+    centres = np.array([axis.mz[a:b].mean() for a, b in _pairs(cuts)])
+    position = (centres - low) / (high - low)
+
+    at_low, at_high = np.zeros(len(data)), np.zeros(len(data))
+    coarse = max_ppm / max(round(max_ppm / 25), 1)
+    for step, reach in ((coarse, round(max_ppm / coarse)), (coarse / 5, 5), (coarse / 25, 5)):
+        around = (at_low.copy(), at_high.copy())
+        best = np.full(len(data), -np.inf)
+        moves = [(i, j) for i in range(-reach, reach + 1) for j in range(-reach, reach + 1)]
+        # From small to large moves, so that among equals the smaller correction stays.
+        for i, j in sorted(moves, key=lambda move: abs(move[0]) + abs(move[1])):
+            first, last = around[0] + i * step, around[1] + j * step
+            score = np.zeros(len(data))
+            for segment, centre in enumerate(centres):
+                error_ppm = first + (last - first) * position[segment]
+                turn = 2 * np.pi * ppm_to_da(error_ppm, centre) / CLUSTER_DA
+                score += real[segment] * np.cos(turn) + imaginary[segment] * np.sin(turn)
+            better = score > best
+            best[better] = score[better]
+            at_low[better], at_high[better] = first[better], last[better]
+    return at_low, at_high
+
+
+def _pairs(cuts: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
+    return [(int(a), int(b)) for a, b in pairwise(cuts) if b > a]
+
+
+def _sums(data: npt.NDArray[np.float64], weights: FloatVector, a: int, b: int) -> FloatVector:
+    # A product and a sum per row: a matrix product would round differently with the block.
+    total: FloatVector = np.ascontiguousarray(data[:, a:b] * weights[a:b]).sum(axis=1)
+    return total
+
+
+@register_step
+class PeptideRuleAlign(Alignment):
+    """Align to the clusters of peptide masses; see `shift_by_peptide_rule`."""
+
+    step: Literal["align"] = "align"
+    method: Literal["peptide_rule"] = "peptide_rule"
+    max_ppm: float = Field(default=200.0, gt=0, le=300)
+
+    def faults(self, axis: MzAxis, kind: DataKind) -> list[str]:
+        """Refuse axes too short, too coarse or too heavy for peptide clusters."""
+        found = super().faults(axis, kind)
+        low, high = max(RULE_LOW, float(axis.mz[0])), min(RULE_HIGH, float(axis.mz[-1]))
+        if high - low < RULE_SPAN_DA:
+            return [
+                *found,
+                f"peptide masses cluster between m/z {RULE_LOW:g} and {RULE_HIGH:g}, of which the "
+                f"axis {axis.mz[0]:g}–{axis.mz[-1]:g} covers less than {RULE_SPAN_DA:g}; use "
+                "method references, or leave the step out",
+            ]
+        widest = max(axis.width_da(low), axis.width_da(high))
+        if widest > RULE_BIN_DA:
+            found.append(
+                f"bins are up to {widest:.2g} Da wide, clusters are {CLUSTER_DA} Da apart; at "
+                f"most {RULE_BIN_DA} Da shows them: use method references"
+            )
+        return found
+
+    def apply(
+        self, spectra: Spectra, axis: MzAxis, target: MzAxis | None = None
+    ) -> tuple[Spectra, MzAxis]:
+        """Aligned spectra on the same axis."""
+        low, high = shift_by_peptide_rule(spectra, axis, max_ppm=self.max_ppm)
+        ends = (max(RULE_LOW, float(axis.mz[0])), min(RULE_HIGH, float(axis.mz[-1])))
+        return undo_shift(spectra, axis, ends, low, high), axis
