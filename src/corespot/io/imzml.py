@@ -172,7 +172,9 @@ class ImzMLFile:
             )
         arrays = self._index.intensity
         where = self.path.name
-        mixed = rows.size > 0 and bool(np.any(arrays.dtype[rows] != arrays.dtype[rows[0]]))
+        if rows.size == 0:
+            return np.empty((0, self.mz.size), dtype=np.float32)
+        mixed = np.any(arrays.dtype[rows] != arrays.dtype[rows[0]])
         if mixed or np.any(arrays.compressed[rows]):
             parts = [self._ibd.array(arrays, int(i), self._index.where(int(i))) for i in rows]
             return _to_float32(np.stack(parts), where)

@@ -104,12 +104,12 @@ class IbdReader:
     def rows(
         self, arrays: ArrayIndex, spectra: npt.NDArray[np.int64], where: str
     ) -> npt.NDArray[Any]:
-        """Uncompressed arrays of one type and length, shape (k, length), stored number type.
+        """Uncompressed arrays of one type and length, shape (k >= 1, length), as stored.
 
         Arrays that follow each other in the file are read in one go.
         """
-        dtype = DTYPES[arrays.dtype[spectra[0]]] if spectra.size else np.dtype("<f4")
-        length = int(arrays.length[spectra[0]]) if spectra.size else 0
+        dtype = DTYPES[arrays.dtype[spectra[0]]]
+        length = int(arrays.length[spectra[0]])
         block = np.empty((spectra.size, length), dtype)
         if block.size == 0:
             return block
