@@ -6,7 +6,7 @@ from pathlib import Path
 from corespot.errors import told_plainly
 from corespot.io.cohort_folder import write_cohort
 from corespot.params import load_params
-from corespot.synth.presets import make_requested
+from corespot.synth.request import make_requested
 
 
 def main(name: str) -> None:

@@ -1,5 +1,6 @@
 """Check the cohort folder and join its tables into one row a spot."""
 
+import sys
 from pathlib import Path
 
 from corespot.errors import CohortError, told_plainly
@@ -14,9 +15,9 @@ def main() -> None:
     params = load_params()
     check_training(params)
     report = check_cohort(Path(params.cohort), tasks=params.plain_tasks())
-    print(report.text())
+    print(report.text(), file=sys.stdout if report.ok else sys.stderr)
     if not report.ok:
-        raise CohortError(report.problems)
+        raise SystemExit(CohortError.exit_code)
     cohort = load_cohort(Path(params.cohort))
     with whole_folder("data/ingest") as out:
         write_table(out / "spots.parquet", cohort.spots)

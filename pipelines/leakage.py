@@ -3,12 +3,14 @@
 import sys
 from pathlib import Path
 
+import pandas as pd
+
 from corespot.cohort.tasks import select_spots
 from corespot.errors import told_plainly
-from corespot.io.artifacts import write_json
+from corespot.io.artifacts import write_table
 from corespot.io.store import SpectraStore
 from corespot.params import load_params
-from corespot.train.leakage import measure_leakage
+from corespot.train.leakage import LeakageRequest, measure_leakage
 
 
 def main(task_name: str) -> None:
@@ -16,19 +18,17 @@ def main(task_name: str) -> None:
     params = load_params()
     store = SpectraStore.open("data/store")
     task = select_spots(store.spots, task_name, params.task(task_name).plain())
-    gap = None
+    gap = pd.DataFrame()
     if params.leakage.model is not None:
-        gap = measure_leakage(
-            store,
-            task,
-            params.folds,
+        request = LeakageRequest(
             model=params.leakage.model,
-            model_settings=params.model_settings(task_name, params.leakage.model),
+            settings=params.model_settings(task_name, params.leakage.model),
             seed=params.seed,
             device=params.device,
-            bootstrap=params.evaluate.bootstrap,
+            n_bootstrap=params.evaluate.bootstrap,
         )
-    write_json(Path("data/leakage") / f"{task_name}.json", gap)
+        gap = measure_leakage(store, task, params.folds, request)
+    write_table(Path("data/leakage") / f"{task_name}.csv", gap)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ from pathlib import Path
 from corespot.cohort.tasks import select_spots
 from corespot.errors import told_plainly
 from corespot.explain.folds import explain_folds
-from corespot.explain.markers import read_markers
-from corespot.io.artifacts import whole_folder
+from corespot.explain.markers import parse_markers
+from corespot.io.artifacts import read_table, whole_folder
 from corespot.io.folds import read_folds
 from corespot.io.store import SpectraStore
 from corespot.params import load_params
@@ -20,15 +20,20 @@ def main(task_name: str, model: str) -> None:
     params = load_params()
     store = SpectraStore.open("data/store")
     task = select_spots(store.spots, task_name, params.task(task_name).plain())
-    trained = Path("data/train") / task_name / model
-    explained = explain_folds(
-        store, task, read_folds(Path("data/folds") / task_name), models=trained / "models"
-    )
-    markers = read_markers(Path("data/ingest/markers.csv"))
+    trained, table = Path("data/train") / task_name / model, Path("data/ingest/markers.csv")
+    folds = read_folds(Path("data/folds") / task_name)
+    explained = explain_folds(store, task, folds, models=trained / "models")
     out = Path("data/sensitivity") / task_name / model
     with whole_folder(out) as part:
         write_sensitivity(
-            part, explained, params.sensitivity, markers, title=f"{task_name} {model}"
+            part,
+            explained.profile,
+            explained.folds,
+            explained.class_means,
+            markers=parse_markers(read_table(table)) if table.is_file() else (),
+            n_windows=params.sensitivity.windows,
+            of=params.sensitivity.of,
+            title=f"{task_name}, {model}",
         )
     add_to_run(
         (trained / "run_id.txt").read_text().strip(), out, "sensitivity", params.tracking.uri

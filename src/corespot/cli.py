@@ -53,7 +53,7 @@ def synth(
 ) -> None:
     """Write a synthetic TMA cohort with known truth."""
     from corespot.io.cohort_folder import write_cohort
-    from corespot.synth.presets import SynthRequest, make_requested
+    from corespot.synth.request import SynthRequest, make_requested
 
     request = SynthRequest.parse(
         {"preset": preset, "seed": seed, "counterfactual": counterfactual}, "corespot synth"

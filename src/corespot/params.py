@@ -14,7 +14,7 @@ from corespot.cohort.tasks import Task
 from corespot.errors import ParamsError, suggestion
 from corespot.preprocess.recipe import PreprocessSettings
 from corespot.settings import Settings
-from corespot.synth.presets import SynthRequest
+from corespot.synth.request import SynthRequest
 
 
 class TrackedTask(Task):

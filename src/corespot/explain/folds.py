@@ -57,7 +57,7 @@ def explain_folds(
     StoreError
         If a fold's model is missing or was trained on another m/z axis.
     """
-    folds.check_against(task.spots.assign(row=task.rows))
+    folds.check_task(task)
     profiles: dict[str, SensitivityProfile] = {}
     for fold in track(list(folds), label="sensitivity", unit="models"):
         name = f"repeat{fold.repeat}-fold{fold.index}"

@@ -96,26 +96,23 @@ def cross_validate(
     FoldError
         If a group is on both sides of a fold, or the folds are of other rows.
     """
-    folds.check_against(task.spots.assign(row=task.rows))
-    position = {int(row): index for index, row in enumerate(task.rows)}
-    # An inner split must keep together what the outer folds keep together.
-    groups = folds.assignment.drop_duplicates("row").set_index("row")["group"]
-    group_of = groups.loc[task.rows].astype(str).to_numpy(dtype=str)
+    folds.check_task(task)
+    labels = np.asarray(task.classes)[task.y]
     for fold in folds:
-        train = np.array([position[int(row)] for row in fold.train_rows])
+        train = np.searchsorted(task.rows, fold.train_rows)
         estimator = make_estimator(
             model,
             settings,
             seed=derive_seed(seed, task.name, model, fold.repeat, fold.index) % 2**31,
             device=device,
         )
-        labels = np.asarray(task.classes)[task.y]
         x_train = store.take(fold.train_rows)
         started = time.perf_counter()
         estimator.fit(
             x_train,
             labels[train],
-            groups=group_of[train],
+            # An inner split keeps together what the outer folds keep together.
+            groups=fold.train_groups,
             on_epoch=_bound(on_epoch, fold),
             checkpoint=_checkpoint(checkpoints, fold),
         )

@@ -3,29 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from corespot.cohort.splits import FoldSettings, FoldTable, leakage_groupings
 from corespot.cohort.tasks import TaskSpots
+from corespot.evaluate.leakage import leakage_gap
 from corespot.evaluate.summary import evaluate_predictions
 from corespot.io.store import SpectraStore
 from corespot.train.crossvalidate import cross_validate, predictions_table
 
 
+@dataclass(frozen=True)
+class LeakageRequest:
+    """Which model is trained under every grouping.
+
+    Parameters
+    ----------
+    model : str
+        Registered model name.
+    settings : mapping
+        Its settings, the same under every grouping.
+    seed : int
+        Seed of the run.
+    device : str
+        ``auto``, ``cpu`` or a torch device.
+    n_bootstrap : int
+        Resamples behind the intervals.
+    """
+
+    model: str
+    settings: Mapping[str, Any]
+    seed: int
+    device: str = "auto"
+    n_bootstrap: int = 1000
+
+
 def measure_leakage(
-    store: SpectraStore,
-    task: TaskSpots,
-    settings: FoldSettings,
-    *,
-    model: str,
-    model_settings: Mapping[str, Any],
-    seed: int,
-    device: str = "auto",
-    bootstrap: int = 1000,
-) -> dict[str, Any]:
-    """Cross-validate `model` under every grouping that the task allows.
+    store: SpectraStore, task: TaskSpots, settings: FoldSettings, request: LeakageRequest
+) -> pd.DataFrame:
+    """Cross-validate one model under every grouping that the task allows.
 
     Parameters
     ----------
@@ -35,58 +54,44 @@ def measure_leakage(
         Rows and labels.
     settings : FoldSettings
         Number of folds, repeats and seed; its grouping is replaced.
-    model, model_settings
-        What is trained; the same under every grouping.
-    seed : int
-        Seed of the run.
-    device : str
-        ``auto``, ``cpu`` or a torch device.
-    bootstrap : int
-        Resamples behind the intervals.
+    request : LeakageRequest
+        What is trained.
 
     Returns
     -------
-    dict
-        ``model``; ``groupings``: name to balanced accuracy on spots and cores with interval and
-        the word *optimistic* where it applies; ``impossible``: name to reason; ``gap``: random
-        spots minus the strictest grouping that was possible.
+    DataFrame
+        As `corespot.evaluate.leakage.leakage_gap`, with ``task`` and ``model`` in front. Groupings
+        that are impossible are listed with the reason.
     """
-    possible, impossible = leakage_groupings(task, settings)
-    groupings = {
-        table.grouping: _evaluated(
-            store, task, table, model, model_settings, seed, device, bootstrap
+    groupings = leakage_groupings(task, settings)
+    evaluated = {
+        table.grouping: evaluate_predictions(
+            _out_of_fold(store, task, table, request),
+            store.spots,
+            task.classes,
+            n_bootstrap=request.n_bootstrap,
         )
-        for table in possible
+        for table in groupings
     }
-    strictest = possible[-1].grouping
-    gap = (
-        groupings["spot"]["spot"]["median"] - groupings[strictest]["spot"]["median"]
-        if "spot" in groupings
-        else None
-    )
-    return {
-        "model": model,
-        "groupings": groupings,
-        "impossible": impossible,
-        "strictest": strictest,
-        "gap": gap,
-    }
+    gap = leakage_gap(evaluated, refused=groupings.refused)
+    gap.insert(0, "task", task.name)
+    gap.insert(1, "model", request.model)
+    return gap
 
 
-def _evaluated(
-    store: SpectraStore,
-    task: TaskSpots,
-    table: FoldTable,
-    model: str,
-    settings: Mapping[str, Any],
-    seed: int,
-    device: str,
-    bootstrap: int,
-) -> dict[str, Any]:
+def _out_of_fold(
+    store: SpectraStore, task: TaskSpots, table: FoldTable, request: LeakageRequest
+) -> pd.DataFrame:
     results = cross_validate(
-        store, task, table, model=model, settings=settings, seed=seed, device=device
+        store,
+        task,
+        table,
+        model=request.model,
+        settings=request.settings,
+        seed=request.seed,
+        device=request.device,
     )
-    predictions = pd.concat(
+    return pd.concat(
         [
             predictions_table(
                 result.fold.test_rows, result.probabilities, fold=result.fold, task=task
@@ -95,9 +100,3 @@ def _evaluated(
         ],
         ignore_index=True,
     )
-    levels = evaluate_predictions(predictions, store.spots, task.classes, n_bootstrap=bootstrap)
-    return {
-        "optimistic": table.optimistic,
-        "spot": levels["spot"]["balanced_accuracy"],
-        "core": levels["core"]["balanced_accuracy"],
-    }

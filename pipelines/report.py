@@ -1,0 +1,25 @@
+"""Bring the results of all tasks and models together: metrics, table and pages."""
+
+from pathlib import Path
+
+from corespot.errors import told_plainly
+from corespot.io.artifacts import whole_file, whole_folder, write_json
+from corespot.params import load_params
+from corespot.report.collect import collect_run
+from corespot.report.overview import results_markdown, write_overview
+
+
+def main() -> None:
+    """Write ``reports/metrics.json``, ``reports/results.md`` and ``reports/figures``."""
+    params = load_params()
+    run = collect_run(Path("data"), params.cohort, tasks=params.plain_tasks(), models=params.models)
+    with whole_folder("reports/figures") as part:
+        write_overview(part, run)
+    with whole_file("reports/results.md") as file:
+        file.write_text(results_markdown(run), encoding="utf-8")
+    write_json("reports/metrics.json", run.metrics)
+
+
+if __name__ == "__main__":
+    with told_plainly():
+        main()
