@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -268,6 +269,13 @@ def test_broken_zlib_streams(tmp_path: Path) -> None:
     path = Forge(packed=True, continuous=False, override=shorter).write(tmp_path)
     with open_imzml(path) as measurement, pytest.raises(CohortError, match="more than 40"):
         measurement.spectrum(0)
+
+
+def test_a_zlib_stream_without_its_end_is_refused(tmp_path: Path) -> None:
+    # All values are there, only the stream's own checksum is not.
+    packed = len(zlib.compress(spectra()[0][1].astype("<f4").tobytes()))
+    path = Forge(packed=True, override={(0, "intensity", "encoded"): packed - 2}).write(tmp_path)
+    assert [problem.code for problem in check_imzml(path)] == ["bad-compressed-data"]
 
 
 def test_intensities_beyond_float32(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from corespot import open_imzml
+from corespot.io import imzml_template
 from corespot.io.imzml import check_imzml, write_imzml, write_processed_imzml
 
 SETTINGS = settings(
@@ -143,6 +144,18 @@ def test_an_interrupted_write_leaves_nothing(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         write(tmp_path / "w.imzML", blocks=interrupted())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failure_in_the_xml_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: object) -> str:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(imzml_template, "spectrum", full)
+    with pytest.raises(OSError, match="No space left"):
+        write(tmp_path / "w.imzML")
     assert list(tmp_path.iterdir()) == []
 
 
