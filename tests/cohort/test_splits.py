@@ -414,3 +414,21 @@ def test_many_groups_are_dealt_fast_and_evenly() -> None:
 def test_settings_refuse(wrong) -> None:
     with pytest.raises(ParamsError, match=re.escape("params.yaml: folds")):
         FoldSettings.parse(wrong, "params.yaml: folds")
+
+
+def test_real_bladder_tma(shared_data) -> None:
+    folder = shared_data("bladder-tma")
+    text = {"keep_default_na": False, "dtype": str}
+    spots = pd.read_csv(folder / "spots.csv", **text).merge(
+        pd.read_csv(folder / "cores.csv", **text), on="core", validate="many_to_one"
+    )
+    tissue = select_spots(spots, "tissue", Task(label="tissue", classes=("tumor", "stroma")))
+    check_promises(make_folds(tissue, FoldSettings(group="tma", k=2, repeats=2)), tissue)
+    core_folds = make_folds(tissue, FoldSettings(group="core", k=4, repeats=4))
+    check_promises(core_folds, tissue)
+    slide = select_spots(
+        spots, "slide_in_stroma", Task(label="slide_in_stroma", classes=("TMA1", "TMA2"))
+    )
+    with pytest.raises(FoldError, match=r"class TMA1 occurs on 1 TMA; .*use group: patient, and"):
+        make_folds(slide, FoldSettings(group="tma", k=2))
+    check_promises(make_folds(slide, FoldSettings(group="core", k=4)), slide)
