@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
+from corespot.cohort.marker_table import DEFAULT_TOLERANCE, parse_tolerance
 from corespot.errors import ParamsError
 from corespot.explain.isotopes import ISOTOPE_SPACING_DA
 from corespot.units import Tolerance
 
-#: Used where a marker table gives no tolerance; published m/z are often rounded to 0.1 Da.
-DEFAULT_TOLERANCE = Tolerance(0.3, "da")
-_TOLERANCE = re.compile(r"^\s*([0-9.eE+-]+)\s*(da|ppm)?\s*$", re.IGNORECASE)
 _MISSING = {"", "nan", "none", "<na>"}
 
 
@@ -96,7 +92,7 @@ def parse_markers(table: pd.DataFrame) -> tuple[Marker, ...]:
             faults.append(f"{where}: m/z must be a positive number, got {row[mz_column]!r}")
         tolerance: Tolerance | None = DEFAULT_TOLERANCE
         if "tolerance" in columns and _text(row[columns["tolerance"]]):
-            tolerance = _tolerance(_text(row[columns["tolerance"]]))
+            tolerance = parse_tolerance(_text(row[columns["tolerance"]]))
         if tolerance is None:
             faults.append(
                 f"{where}: a tolerance is written '0.3 Da' or '200 ppm', "
@@ -173,12 +169,3 @@ def _positive(value: object) -> float | None:
     except ValueError:
         return None
     return number if np.isfinite(number) and number > 0 else None
-
-
-def _tolerance(text: str) -> Tolerance | None:
-    match = _TOLERANCE.match(text)
-    value = _positive(match.group(1)) if match else None
-    if match is None or value is None:
-        return None
-    unit: Literal["da", "ppm"] = "ppm" if (match.group(2) or "").lower() == "ppm" else "da"
-    return Tolerance(value, unit)

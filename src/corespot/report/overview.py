@@ -141,7 +141,7 @@ def _quality_sections(run: RunTables) -> Iterator[Section]:
     spots = run.quality["spots"]
     tmas = run.quality["tmas"]
     means = run.quality["mean_spectra"]
-    yield Section("Spots by TMA", [quality_by_tma(spots), tmas])
+    yield Section("Spots by TMA", [quality_by_tma(spots, tmas), tmas])
     axis = MzAxis(means[means["tma"] == means["tma"].iloc[0]]["mz"].to_numpy(dtype=np.float64))
     for column, title in (
         ("raw_mean", "Mean raw spectrum of each TMA"),

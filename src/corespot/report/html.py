@@ -1,0 +1,196 @@
+"""Standalone HTML pages that work offline, and figures as plotly JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import TypeAlias
+
+import pandas as pd
+import plotly.graph_objects as go
+import plotly.io
+from plotly.offline import get_plotlyjs
+
+from corespot.errors import StoreError
+from corespot.io.artifacts import whole_file
+
+
+@dataclass(frozen=True)
+class Preformatted:
+    """Text shown as typed, e.g. commands."""
+
+    text: str
+
+
+#: What a section is made of: a paragraph, a table, a figure, or preformatted text.
+Part: TypeAlias = "str | pd.DataFrame | go.Figure | Preformatted"
+
+
+@dataclass(frozen=True)
+class Section:
+    """A headed part of a page.
+
+    Parameters
+    ----------
+    heading : str
+        Its heading, also in the list of contents.
+    parts : sequence of str, DataFrame, Figure or Preformatted
+        Its content, from top to bottom. Text is shown literally: markup in it is escaped.
+    """
+
+    heading: str
+    parts: Sequence[Part]
+
+
+def write_page(
+    path: Path | str, title: str, sections: Sequence[Section], *, subtitle: str = ""
+) -> None:
+    """Write one HTML file that needs no network: plotly.js is inside, once.
+
+    The page forbids itself every connection, so that it behaves offline as online.
+
+    Parameters
+    ----------
+    path : path
+        Written whole or not at all.
+    title, subtitle : str
+        Shown literally at the top.
+    sections : sequence of Section
+        From top to bottom.
+    """
+    with whole_file(path) as part:
+        part.write_text("".join(_page(title, subtitle, sections)), encoding="utf-8")
+
+
+def save_figure_json(figure: go.Figure, path: Path | str) -> None:
+    """Write a figure as plotly JSON, to be drawn later by `load_figure_json` or any plotly."""
+    with whole_file(path) as part:
+        part.write_text(plotly.io.to_json(figure, validate=True), encoding="utf-8")
+
+
+def load_figure_json(path: Path | str) -> go.Figure:
+    """Read a figure written by `save_figure_json`.
+
+    Raises
+    ------
+    StoreError
+        If the file is missing or holds no figure.
+    """
+    try:
+        return plotly.io.from_json(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StoreError(f"{path} is missing; run `dvc repro` to make it") from None
+    except (ValueError, TypeError, AttributeError) as error:
+        raise StoreError(f"{path} holds no plotly figure ({error}); make it again") from None
+
+
+def table_html(table: pd.DataFrame) -> str:
+    """A table as escaped HTML, numbers right-aligned."""
+    numeric = [pd.api.types.is_numeric_dtype(table[column]) for column in table.columns]
+    head = "".join(
+        f"<th{' class=n' if right else ''}>{escape(str(column))}</th>"
+        for column, right in zip(table.columns, numeric, strict=True)
+    )
+    rows = []
+    for values in table.itertuples(index=False, name=None):
+        cells = "".join(
+            f"<td{' class=n' if right else ''}>{escape(_cell(value))}</td>"
+            for value, right in zip(values, numeric, strict=True)
+        )
+        rows.append(f"<tr>{cells}</tr>")
+    return (
+        f"<div class=table><table><thead><tr>{head}</tr></thead>"
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def _cell(value: object) -> str:
+    if value is None or value is pd.NA or (isinstance(value, float) and value != value):
+        return ""
+    if isinstance(value, float):
+        return f"{value:.2f}" if 100 <= abs(value) < 1e6 else f"{value:.4g}"
+    return str(value)
+
+
+def _page(title: str, subtitle: str, sections: Sequence[Section]) -> Iterator[str]:
+    # 'unsafe-inline' allows what is in this file; nothing else can be loaded or reached.
+    policy = (
+        "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
+        "img-src data: blob:; font-src data:"
+    )
+    yield (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n"
+    )
+    if any(isinstance(part, go.Figure) for section in sections for part in section.parts):
+        yield f"<script>{get_plotlyjs()}</script>\n"
+    yield f"</head>\n<body>\n<main>\n<header><h1>{escape(title)}</h1>\n"
+    if subtitle:
+        yield f"<p class=subtitle>{escape(subtitle)}</p>\n"
+    yield "</header>\n"
+    if len(sections) > 2:
+        links = "".join(
+            f'<li><a href="#section-{number}">{escape(section.heading)}</a></li>'
+            for number, section in enumerate(sections, start=1)
+        )
+        yield f"<nav><ol>{links}</ol></nav>\n"
+    for number, section in enumerate(sections, start=1):
+        yield f'<section id="section-{number}">\n<h2>{escape(section.heading)}</h2>\n'
+        for position, part in enumerate(section.parts):
+            yield _part_html(part, f"figure-{number}-{position}") + "\n"
+        yield "</section>\n"
+    yield "</main>\n</body>\n</html>\n"
+
+
+def _part_html(part: Part, div_id: str) -> str:
+    if isinstance(part, go.Figure):
+        drawn = plotly.io.to_html(
+            part,
+            include_plotlyjs=False,
+            full_html=False,
+            div_id=div_id,
+            default_width="100%",
+            default_height=f"{int(part.layout.height or 450)}px",
+            config={"displaylogo": False, "responsive": True, "showSendToCloud": False},
+        )
+        return f"<figure>{drawn}</figure>"
+    if isinstance(part, pd.DataFrame):
+        return table_html(part)
+    if isinstance(part, Preformatted):
+        return f"<pre>{escape(part.text)}</pre>"
+    return f"<p>{escape(part)}</p>"
+
+
+_STYLE = """
+:root { color-scheme: light; }
+* { box-sizing: border-box; }
+body { margin: 0; background: #fff; color: #1f2933; font: 16px/1.55 Inter, "Helvetica Neue", Arial,
+  "Liberation Sans", sans-serif; }
+main { max-width: 1280px; margin: 0 auto; padding: 40px 32px 80px; }
+h1 { font-size: 30px; line-height: 1.2; margin: 0 0 6px; letter-spacing: -0.01em; }
+h2 { font-size: 22px; margin: 56px 0 12px; padding-top: 14px; border-top: 1px solid #d5dae0; }
+p { max-width: 78ch; margin: 0 0 14px; }
+.subtitle { color: #66717d; margin-bottom: 20px; }
+nav ol { margin: 0; padding-left: 22px; columns: 2; max-width: 760px; }
+a { color: #0072b2; text-decoration: none; }
+a:hover { text-decoration: underline; }
+figure { margin: 18px 0 26px; }
+pre { background: #f5f7f9; border-radius: 6px; padding: 12px 16px; overflow-x: auto;
+  font-size: 14px; }
+.table { overflow-x: auto; margin: 14px 0 26px; }
+table { border-collapse: collapse; font-size: 14px; font-variant-numeric: tabular-nums; }
+th { text-align: left; font-weight: 600; border-bottom: 2px solid #1f2933; }
+th, td { padding: 6px 18px 6px 0; white-space: nowrap; }
+td { border-bottom: 1px solid #e7eaee; }
+.n { text-align: right; }
+@media print {
+  main { max-width: none; padding: 0; }
+  nav, .modebar { display: none; }
+  figure, table, pre { break-inside: avoid; }
+  h2 { break-after: avoid; }
+}
+"""

@@ -1,0 +1,138 @@
+"""Result tables: tasks and models by level, as a table, as aligned text and as Markdown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+LEVELS = ("spot", "core", "patient")
+LEVEL_TITLES = {"spot": "spot", "core": "core", "core_mean": "core (mean p)", "patient": "patient"}
+
+
+def result_table(
+    metrics: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    *,
+    metric: str = "balanced_accuracy",
+    levels: tuple[str, ...] = LEVELS,
+) -> pd.DataFrame:
+    """One row a task and model: the median of a metric on each level, with its quartiles.
+
+    Parameters
+    ----------
+    metrics : mapping
+        ``{task: {model: {level: {metric: {"median": …, "iqr": [q1, q3]}}}}}``, the content of
+        ``reports/metrics.json``. What is missing stays missing.
+    metric : str
+        Which metric.
+    levels : tuple of str
+        Which levels, in this order.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``task``, ``model`` and for each level ``<level>``, ``<level>_q1``,
+        ``<level>_q3`` (float64).
+    """
+    rows = []
+    for task, models in metrics.items():
+        for model, scores in models.items():
+            row: dict[str, object] = {"task": task, "model": model}
+            for level in levels:
+                value = (scores.get(level) or {}).get(metric) or {}
+                quartiles = value.get("iqr") or [None, None]
+                row[level] = _number(value.get("median"))
+                row[f"{level}_q1"], row[f"{level}_q3"] = map(_number, quartiles)
+            rows.append(row)
+    columns = ["task", "model"]
+    columns += [f"{level}{part}" for level in levels for part in ("", "_q1", "_q3")]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def readable(table: pd.DataFrame) -> pd.DataFrame:
+    """The result table as text cells: ``.845 (.838–.852)``, a dash where nothing was measured."""
+    levels = [name[:-3] for name in table.columns if str(name).endswith("_q1")]
+    shown = pd.DataFrame({"task": table["task"].astype(str), "model": table["model"].astype(str)})
+    for level in levels:
+        shown[LEVEL_TITLES.get(level, level)] = [
+            _with_quartiles(median, q1, q3)
+            for median, q1, q3 in zip(
+                table[level], table[f"{level}_q1"], table[f"{level}_q3"], strict=True
+            )
+        ]
+    return shown
+
+
+def as_text(table: pd.DataFrame) -> str:
+    """Table of text cells as aligned columns for a terminal; a repeated task is left blank."""
+    cells = [[str(value) for value in row] for row in table.itertuples(index=False, name=None)]
+    for row in range(len(cells) - 1, 0, -1):
+        if cells[row][0] == cells[row - 1][0]:
+            cells[row][0] = ""
+    header = [str(column) for column in table.columns]
+    widths = [max(len(line[at]) for line in [header, *cells]) for at in range(len(header))]
+    lines = [
+        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
+        for line in [header, *cells]
+    ]
+    return "\n".join([lines[0], "  ".join("─" * width for width in widths), *lines[1:]])
+
+
+def as_markdown(table: pd.DataFrame) -> str:
+    """Table of text cells as a Markdown table; pipes in cells are escaped."""
+
+    def line(values: list[str]) -> str:
+        return "| " + " | ".join(value.replace("|", "\\|") for value in values) + " |"
+
+    rows = [line([str(v) for v in row]) for row in table.itertuples(index=False, name=None)]
+    header = line([str(column) for column in table.columns])
+    return "\n".join([header, "|" + " --- |" * len(table.columns), *rows])
+
+
+def label_by_tma(spots: pd.DataFrame, label: str) -> pd.DataFrame:
+    """Spots of each class on each TMA, the table in which a nested design shows.
+
+    Parameters
+    ----------
+    spots : DataFrame
+        Spot table with the columns ``tma`` and `label`; empty labels are left out.
+    label : str
+        Label column.
+
+    Returns
+    -------
+    DataFrame
+        Classes as rows, TMAs as columns, counts as values.
+    """
+    known = spots[spots[label].astype(str) != ""]
+    table = pd.crosstab(known[label].astype(str), known["tma"].astype(str))
+    table = table[sorted(table.columns, key=lambda name: natural(str(name)))]
+    table.index.name, table.columns.name = label, "tma"
+    return table
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """Sorting key by which ``TMA2`` comes before ``TMA10``."""
+    parts = re.split(r"(\d+)", name)
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts if part]
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else float("nan")
+
+
+def _with_quartiles(median: float, q1: float, q3: float) -> str:
+    if not np.isfinite(median):
+        return "—"
+    if not (np.isfinite(q1) and np.isfinite(q3)):
+        return _short(median)
+    return f"{_short(median)} ({_short(q1)}–{_short(q3)})"
+
+
+def _short(value: float) -> str:
+    """Three decimals without the leading zero, as balanced accuracies are written."""
+    text = f"{value:.3f}"
+    return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) else text
