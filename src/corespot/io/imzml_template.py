@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Literal
 from uuid import UUID
 
-from corespot import __version__
-
 #: Number of values, offset of the m/z array and offset of the intensities of one spectrum.
 Placed = tuple[int, int, int]
+
+# Of the layout, not of the program: a new release must not change the bytes of a cohort.
+_WRITER_VERSION = "1"
 
 FOOTER = """\
     </spectrumList>
@@ -107,7 +108,7 @@ def header(
     </referenceableParamGroup>
   </referenceableParamGroupList>
   <softwareList count="1">
-    <software id="corespot" version="{__version__}">
+    <software id="corespot" version="{_WRITER_VERSION}">
       {_cv("MS:1000799", "custom unreleased software tool", "corespot")}
     </software>
   </softwareList>
