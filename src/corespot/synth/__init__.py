@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from corespot.synth.cohort import Measurement, SynthSettings, SyntheticCohort, make_cohort
+from corespot.synth.cohort import Measurement, SyntheticCohort, SynthSettings, make_cohort
 from corespot.synth.presets import PRESETS, preset
 
 __all__ = ["Measurement", "PRESETS", "SynthSettings", "SyntheticCohort", "make_cohort", "preset"]

@@ -21,7 +21,7 @@ FloatArray = npt.NDArray[np.float64]
 PUBLISHED_MARKERS: tuple[tuple[str, float, str], ...] = (
     ("CK7", 1406.6, "AD"),
     ("CK5", 1410.7, "SQ"),
-    ("CK15", 1821.8, "SQ"),
+    ("CK15a", 1821.8, "SQ"),
     ("CK15b", 1877.8, "SQ"),
     ("HSP27", 1905.9, "SQ"),
 )
@@ -57,18 +57,18 @@ class BiologySettings(Settings):
         Smallest and largest size of those.
     """
 
-    patient_sd: float = Field(0.45, ge=0)
-    core_sd: float = Field(0.15, ge=0)
-    spot_sd: float = Field(0.30, ge=0)
-    n_factors: int = Field(6, ge=1)
-    factor_share: float = Field(0.5, ge=0, le=1)
-    tissue_sd: float = Field(0.5, ge=0)
-    marker_log_fold: float = Field(1.2, ge=0)
-    marker_log_area: float = 0.8
-    stroma_share: float = Field(0.1, ge=0, le=1)
-    n_weak_subtype: int = Field(6, ge=0)
+    patient_sd: float = Field(default=0.45, ge=0)
+    core_sd: float = Field(default=0.15, ge=0)
+    spot_sd: float = Field(default=0.30, ge=0)
+    n_factors: int = Field(default=6, ge=1)
+    factor_share: float = Field(default=0.5, ge=0, le=1)
+    tissue_sd: float = Field(default=0.5, ge=0)
+    marker_log_fold: float = Field(default=1.0, ge=0)
+    marker_log_area: float = 1.5
+    stroma_share: float = Field(default=0.1, ge=0, le=1)
+    n_weak_subtype: int = Field(default=6, ge=0)
     weak_log_fold: tuple[float, float] = (0.15, 0.35)
-    n_organ: int = Field(8, ge=0)
+    n_organ: int = Field(default=8, ge=0)
     organ_log_fold: tuple[float, float] = (0.25, 0.50)
 
 
@@ -249,8 +249,8 @@ def _deviation(
     for index, loading in enumerate(proteome.loadings):
         shared += factors[:, index, None] * loading
     share = biology.factor_share
-    deviation = sd * (np.sqrt(share) * shared + np.sqrt(1 - share) * own)
-    return deviation if n else deviation[0]
+    deviation: FloatArray = sd * (np.sqrt(share) * shared + np.sqrt(1 - share) * own)
+    return deviation if n else np.asarray(deviation[0], dtype=np.float64)
 
 
 def _sign(value: str, classes: Sequence[str]) -> int:

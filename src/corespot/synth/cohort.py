@@ -23,7 +23,7 @@ from corespot.synth.confounds import (
     TmaArtifacts,
     draw_artifacts,
 )
-from corespot.synth.design import CAMPAIGNS, DesignSettings, TmaPlan, plan_tmas
+from corespot.synth.design import DesignSettings, TmaPlan, plan_tmas
 from corespot.synth.spectra import (
     MASS_RULE_DA,
     SpectraSettings,
@@ -90,16 +90,16 @@ class Measurement(NamedTuple):
         Name of its imzML file.
     coordinates : ndarray of int64, shape (n, 3)
         x, y, z of each spectrum, from 1.
-    mz : ndarray of float64, shape (n_bins,)
-        m/z of every bin.
     blocks : iterable of ndarray of float32, shape (k, n_bins)
         The spectra in the order of `coordinates`; can be gone through once.
+    mz : ndarray of float64, shape (n_bins,)
+        m/z of every bin.
     """
 
     file: str
     coordinates: npt.NDArray[np.int64]
-    mz: npt.NDArray[np.float64]
     blocks: Iterable[npt.NDArray[np.float32]]
+    mz: npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,13 +172,13 @@ class SyntheticCohort:
 
     @cached_property
     def markers(self) -> pd.DataFrame:
-        """Table of the published markers: name, mz, tolerance (Da)."""
+        """Table of the published markers: name, mz, tolerance (with its unit)."""
         published = [marker for marker in self.proteome.markers if marker.published]
         return pd.DataFrame(
             {
                 "name": [marker.name for marker in published],
                 "mz": [marker.mz for marker in published],
-                "tolerance": [0.5] * len(published),
+                "tolerance": ["0.5 Da"] * len(published),
             }
         )
 
@@ -245,7 +245,7 @@ class SyntheticCohort:
         for plan, tissue in zip(self.plans, self.tissues, strict=True):
             chunks = self._chunks(plan, tissue)
             yield Measurement(
-                file_name(plan.tma), tissue.coordinates, self.axis.mz, _regroup(chunks, block_size)
+                file_name(plan.tma), tissue.coordinates, _regroup(chunks, block_size), self.axis.mz
             )
 
     def expected(self, tma: str) -> npt.NDArray[np.float64]:

@@ -45,7 +45,7 @@ DEFAULT_WEIGHTS: Mapping[Family, float] = {
     "gain": 0.25,
     "noise": 0.20,
     "matrix": 0.60,
-    "ripple": 0.30,
+    "ripple": 0.60,
     "digestion": 0.30,
 }
 # A change of the decay length or of the 1-Da pattern is as visible as a larger one of the level.
@@ -73,11 +73,11 @@ class ArtifactSettings(Settings):
         Number of its periods.
     """
 
-    amplitude: float = Field(1.0, ge=0)
-    rho: float = Field(0.8, ge=0, le=1)
+    amplitude: float = Field(default=0.3, ge=0)
+    rho: float = Field(default=0.8, ge=0, le=1)
     weights: dict[Family, float] = Field(default_factory=lambda: dict(DEFAULT_WEIGHTS))
     ripple_periods_da: tuple[float, float] = (0.7, 5.0)
-    n_ripples: int = Field(5, ge=1)
+    n_ripples: int = Field(default=5, ge=1)
 
     @field_validator("weights")
     @classmethod

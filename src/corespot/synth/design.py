@@ -42,9 +42,11 @@ class OrganSettings(Settings):
         Relative frequency of one, two, three, … cores from one patient.
     """
 
-    n_tmas: int = Field(4, ge=1)
-    patients_per_tma: int = Field(8, ge=2)
-    cores_per_patient: tuple[float, ...] = Field((0.65, 0.25, 0.10), min_length=1, max_length=6)
+    n_tmas: int = Field(default=4, ge=1)
+    patients_per_tma: int = Field(default=8, ge=2)
+    cores_per_patient: tuple[float, ...] = Field(
+        default=(0.65, 0.25, 0.10), min_length=1, max_length=6
+    )
 
 
 class DesignSettings(Settings):

@@ -65,22 +65,22 @@ class SpectraSettings(Settings):
         Standard deviation of the noise of an empty bin in counts.
     """
 
-    low: float = Field(700.0, gt=50)
+    low: float = Field(default=700.0, gt=50)
     high: float = 3000.0
-    n_bins: int = Field(6400, ge=200)
-    n_peptides: int = Field(220, ge=10)
-    resolution: float = Field(4500.0, gt=0)
-    jitter_ppm: float = Field(8.0, ge=0)
-    peptide_area: float = Field(300.0, gt=0)
-    peptide_log_sd: float = Field(0.9, ge=0)
-    tic_log_sd: float = Field(0.5, ge=0)
-    baseline_per_da: float = Field(60.0, ge=0)
-    baseline_decay_da: float = Field(900.0, gt=0)
-    baseline_modulation: float = Field(0.25, ge=0, le=1)
-    baseline_log_sd: float = Field(0.2, ge=0)
-    n_matrix: int = Field(24, ge=0)
-    matrix_area: float = Field(80.0, ge=0)
-    read_noise: float = Field(0.7, ge=0)
+    n_bins: int = Field(default=6400, ge=200)
+    n_peptides: int = Field(default=220, ge=10)
+    resolution: float = Field(default=4500.0, gt=0)
+    jitter_ppm: float = Field(default=8.0, ge=0)
+    peptide_area: float = Field(default=300.0, gt=0)
+    peptide_log_sd: float = Field(default=0.9, ge=0)
+    tic_log_sd: float = Field(default=0.5, ge=0)
+    baseline_per_da: float = Field(default=60.0, ge=0)
+    baseline_decay_da: float = Field(default=900.0, gt=0)
+    baseline_modulation: float = Field(default=0.25, ge=0, le=1)
+    baseline_log_sd: float = Field(default=0.2, ge=0)
+    n_matrix: int = Field(default=24, ge=0)
+    matrix_area: float = Field(default=80.0, ge=0)
+    read_noise: float = Field(default=0.7, ge=0)
 
     def axis(self) -> MzAxis:
         """The m/z axis."""
@@ -144,7 +144,7 @@ def draw_peptide_mz(
 def draw_matrix_mz(
     n_clusters: int, low: float, high: float, rng: np.random.Generator
 ) -> FloatArray:
-    """Draw m/z of matrix clusters: between peptide masses, m/z 900–1350, where the axis covers it."""
+    """Draw m/z of matrix clusters, between peptide masses and within 900–1350 on the axis."""
     floor, ceiling = max(900.0, low + 2), min(1350.0, high - 6)
     if n_clusters == 0 or ceiling - floor < n_clusters:
         return np.zeros(0)

@@ -33,12 +33,12 @@ class TissueSettings(Settings):
         Measured spots outside all cores; they have no row in the spot table.
     """
 
-    spot_distance_um: float = Field(150.0, gt=0)
+    spot_distance_um: float = Field(default=150.0, gt=0)
     core_radius: tuple[float, float] = (2.0, 2.7)
-    gap: int = Field(2, ge=1)
+    gap: int = Field(default=2, ge=1)
     roi_fraction: tuple[float, float] = (0.35, 0.70)
-    impurity: float = Field(0.10, ge=0, le=0.5)
-    background_per_tma: int = Field(6, ge=0)
+    impurity: float = Field(default=0.18, ge=0, le=0.5)
+    background_per_tma: int = Field(default=6, ge=0)
 
 
 @dataclass(frozen=True, eq=False)
