@@ -1,17 +1,21 @@
-"""Rules for the columns and cells of ``spots.csv`` and ``cores.csv``."""
+"""Rules for the columns and rows of ``spots.csv`` and ``cores.csv``."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import pandas as pd
 
+from corespot.cohort.cells import (
+    coordinate_problems,
+    empty_ids,
+    odd_characters,
+    plain_roi,
+    whole_number,
+)
 from corespot.cohort.tables import CORE_COLUMNS, RESERVED_COLUMNS, SPOT_COLUMNS, TextTable
 from corespot.errors import Problem, suggestion
 
-_WHOLE = re.compile(r"[+-]?[0-9]{1,9}(\.0*)?")
-_DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]*")
 _ROWS_NAMED = 5
 
 
@@ -33,13 +37,13 @@ def parse_spots(table: TextTable) -> tuple[pd.DataFrame, list[Problem]]:
     """
     frame = table.frame.copy()
     problems = _column_problems(table, SPOT_COLUMNS)
-    problems += _empty_ids(table, ("file", "core"))
+    problems += empty_ids(table, ("file", "core")) + odd_characters(table, ("file", "core"))
     for column in ("x", "y"):
         if column in frame:
-            problems += _coordinate_problems(table, column)
-            frame[column] = frame[column].map(_whole_number).astype(object)
+            problems += coordinate_problems(table, column)
+            frame[column] = frame[column].map(whole_number).astype(object)
     if "roi" in frame:
-        frame["roi"] = frame["roi"].map(_plain_roi).astype(object)
+        frame["roi"] = frame["roi"].map(plain_roi).astype(object)
     if {"file", "x", "y"} <= set(frame.columns):
         known = frame.dropna(subset=["x", "y"])
         for (file, x, y), rows in _repeated(known, ["file", "x", "y"]):
@@ -59,7 +63,8 @@ def parse_spots(table: TextTable) -> tuple[pd.DataFrame, list[Problem]]:
 def parse_cores(table: TextTable) -> tuple[pd.DataFrame, list[Problem]]:
     """Check the columns and cells of ``cores.csv``; see `parse_spots` for what is returned."""
     frame = table.frame.copy()
-    problems = _column_problems(table, CORE_COLUMNS) + _empty_ids(table, CORE_COLUMNS)
+    problems = _column_problems(table, CORE_COLUMNS)
+    problems += empty_ids(table, CORE_COLUMNS) + odd_characters(table, CORE_COLUMNS)
     if "core" not in frame:
         return frame, problems
     for (core,), rows in _repeated(frame[frame["core"] != ""], ["core"]):
@@ -95,8 +100,13 @@ def parse_cores(table: TextTable) -> tuple[pd.DataFrame, list[Problem]]:
     return frame, problems
 
 
-def cross_problems(spots: pd.DataFrame, cores: pd.DataFrame) -> list[Problem]:
-    """Check the two parsed tables against each other: shared columns, cores that do not exist."""
+def cross_problems(
+    spots: pd.DataFrame, cores: pd.DataFrame, *, cores_complete: bool = True
+) -> list[Problem]:
+    """Check the two parsed tables against each other: shared columns, cores that do not exist.
+
+    Without `cores_complete` (rows of ``cores.csv`` could not be read) no core is called unknown.
+    """
     problems = [
         Problem(
             "column-in-both-tables",
@@ -110,7 +120,7 @@ def cross_problems(spots: pd.DataFrame, cores: pd.DataFrame) -> list[Problem]:
         for column in spots.columns
         if column != "core" and column in cores.columns
     ]
-    if "core" in spots and "core" in cores:
+    if "core" in spots and "core" in cores and cores_complete:
         known = sorted(set(cores["core"]) - {""})
         unknown = spots[~spots["core"].isin([*known, ""])]
         for core, rows in unknown.groupby("core", sort=False).groups.items():
@@ -159,73 +169,15 @@ def _column_problems(table: TextTable, required: Sequence[str]) -> list[Problem]
     return problems
 
 
-def _empty_ids(table: TextTable, columns: Iterable[str]) -> list[Problem]:
-    return [
-        Problem(
-            "empty-id",
-            f"{table.name}, row {row}",
-            f"the cell in column {column!r} is empty",
-            "a name (only label and metadata cells may be empty)",
-            "fill it in, or delete the row: spectra without a row count as background"
-            if table.name == "spots.csv"
-            else "fill it in",
-        )
-        for column in columns
-        if column in table.frame
-        for row in table.frame.index[table.frame[column] == ""]
-    ]
-
-
-def _coordinate_problems(table: TextTable, column: str) -> list[Problem]:
-    cells = table.frame[column]
-    problems = []
-    for row, cell in cells[cells.map(_whole_number).isna()].items():
-        if _DECIMAL_COMMA.fullmatch(cell):
-            problems.append(
-                Problem(
-                    "decimal-comma",
-                    f"{table.name}, row {row}",
-                    f"{column} is {cell!r}, with a decimal comma",
-                    "a whole number: the index of the spot as the imzML file counts it",
-                    "write whole numbers without comma or point",
-                )
-            )
-        else:
-            problems.append(
-                Problem(
-                    "coordinate-not-whole",
-                    f"{table.name}, row {row}",
-                    f"{column} is {cell!r}" if cell else f"{column} is empty",
-                    "a whole number: the index of the spot as the imzML file counts it, "
-                    "no length in micrometres",
-                    "write the coordinate that the imzML file gives, or delete the row",
-                )
-            )
-    return problems
-
-
-def _whole_number(cell: str) -> int | None:
-    return int(cell.split(".")[0]) if _WHOLE.fullmatch(cell) else None
-
-
-def _plain_roi(cell: str) -> str:
-    """ROI as written by Excel or pandas (``1.0``, ``TRUE``) in the plain form (``1``)."""
-    number = _whole_number(cell)
-    if number is not None:
-        return str(number)
-    return {"true": "1", "false": "0"}.get(cell.casefold(), cell)
-
-
 def _repeated(
     frame: pd.DataFrame, columns: list[str]
 ) -> list[tuple[tuple[object, ...], list[int]]]:
     """Values of `columns` that occur in several rows, with the row numbers."""
     again = frame[frame.duplicated(columns, keep=False)]
-    groups = again.groupby(columns, sort=False).groups
-    return [
-        (value if isinstance(value, tuple) else (value,), sorted(rows))
-        for value, rows in groups.items()
-    ]
+    rows: dict[tuple[object, ...], list[int]] = {}
+    for row, value in zip(again.index, again[columns].itertuples(index=False), strict=True):
+        rows.setdefault(tuple(value), []).append(row)
+    return list(rows.items())
 
 
 def _distinct(frame: pd.DataFrame, rows: list[int], column: str) -> list[str]:

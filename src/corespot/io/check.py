@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from corespot.cohort.labels import label_columns, lookalikes, task_problems
@@ -16,7 +15,7 @@ from corespot.cohort.tasks import Task
 from corespot.errors import CohortError, Problem
 from corespot.io.cohort_folder import assemble
 from corespot.io.cohort_report import render
-from corespot.io.cohort_summary import FileFacts, measure_file, summarise
+from corespot.io.cohort_summary import FileFacts, describe_file, summarise
 from corespot.io.cohort_tables import FolderTables, read_cohort_tables
 from corespot.io.imzml import check_imzml, open_imzml
 from corespot.progress import track
@@ -87,6 +86,7 @@ def check_cohort(
         return CohortReport(str(folder), error.problems)
     problems = list(tables.problems)
     coordinates = {}
+    facts: dict[str, FileFacts] = {}
     # Without a readable list of files, all are checked: one run should name everything.
     for file in track(tables.files or tables.unnamed, label="check", unit="files"):
         found = check_imzml(root / file, checksum=checksum)
@@ -94,6 +94,8 @@ def check_cohort(
             # Faulty values need not keep the coordinates from being looked at.
             with open_imzml(root / file) as measurement:
                 coordinates[file] = measurement.coordinates
+                if not problems and not found:
+                    facts[file] = describe_file(measurement)
         except CohortError as error:
             found = found or list(error.problems)
         problems += found
@@ -104,25 +106,9 @@ def check_cohort(
         problems += task_problems(cohort.spots, core_columns, tasks)
     if cohort is None or problems:
         return CohortReport(str(folder), tuple(problems), tuple(_folder_notes(tables)))
-    facts, problems = _measure(root, cohort)
-    if problems:
-        return CohortReport(str(folder), tuple(problems), tuple(_folder_notes(tables)))
     summary = summarise(cohort, facts, tasks)
     notes = _folder_notes(tables) + _notes(cohort, facts, tasks) + _nested_notes(summary)
     return CohortReport(str(folder), (), tuple(notes), summary)
-
-
-def _measure(root: Path, cohort: Cohort) -> tuple[dict[str, FileFacts], list[Problem]]:
-    facts: dict[str, FileFacts] = {}
-    problems: list[Problem] = []
-    for file in track(cohort.files, label="count", unit="files"):
-        here = cohort.spots["file"] == file
-        spectra = cohort.spots.loc[here, "spectrum"].to_numpy(dtype=np.int64)
-        try:
-            facts[file] = measure_file(root / file, spectra)
-        except CohortError as error:
-            problems += error.problems
-    return facts, problems
 
 
 def _folder_notes(tables: FolderTables) -> list[str]:

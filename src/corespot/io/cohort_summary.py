@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -14,7 +13,7 @@ import pandas as pd
 from corespot.cohort.labels import class_counts, label_columns, matches
 from corespot.cohort.tables import Cohort
 from corespot.cohort.tasks import Task, as_text
-from corespot.io.imzml import ImzMLFile, open_imzml
+from corespot.io.imzml import ImzMLFile
 
 #: Intensities read at once while looking for empty spectra.
 _BLOCK_VALUES = 8_000_000
@@ -30,26 +29,20 @@ class FileFacts:
         Whether all spectra share one m/z array.
     spectrum_type : {"profile", "centroid", "unknown"}
         As the file says.
-    n_points : ndarray of int, shape (n_spectra,)
-        Values of every spectrum.
     mz_range : tuple of float
         Lowest and highest m/z, NaN if no spectrum holds any value.
     mz : ndarray of float64, shape (n_bins,), or None
         The shared m/z array of a continuous file.
-    is_empty : ndarray of bool, shape (n_spots,)
-        Of the spectra looked at: no intensity differs from zero.
-    n_zeros, n_values : int
-        Of the spectra looked at: intensities that are zero, and all.
+    n_points, n_nonzero : ndarray of int64, shape (n_spectra,)
+        Values of every spectrum, and those among them that are not zero.
     """
 
     mode: Literal["continuous", "processed"]
     spectrum_type: Literal["profile", "centroid", "unknown"]
-    n_points: npt.NDArray[np.integer[Any]]
     mz_range: tuple[float, float]
     mz: npt.NDArray[np.float64] | None
-    is_empty: npt.NDArray[np.bool_]
-    n_zeros: int
-    n_values: int
+    n_points: npt.NDArray[np.int64]
+    n_nonzero: npt.NDArray[np.int64]
 
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers for the summary."""
@@ -62,31 +55,25 @@ class FileFacts:
         }
 
 
-def measure_file(path: Path, spectra: npt.NDArray[np.int64]) -> FileFacts:
-    """Describe a measurement, looking for emptiness only at `spectra` (indices in the file).
+def describe_file(measurement: ImzMLFile) -> FileFacts:
+    """Describe a measurement; reads every intensity once, block by block.
 
     Raises
     ------
     CohortError
-        If the file cannot be read.
+        If a value cannot be read.
     """
-    with open_imzml(path) as measurement:
-        n_nonzero = _count_nonzero(measurement, spectra)
-        n_points = np.asarray(measurement.n_points)
-        low, high = measurement.mz_range()
-        kinds: dict[bool | None, Literal["profile", "centroid", "unknown"]]
-        kinds = {True: "profile", False: "centroid", None: "unknown"}
-        n_values = int(n_points[spectra].sum())
-        return FileFacts(
-            mode=measurement.mode,
-            spectrum_type=kinds[measurement.is_profile],
-            n_points=n_points,
-            mz_range=(float(low), float(high)),
-            mz=np.array(measurement.mz) if measurement.mode == "continuous" else None,
-            is_empty=n_nonzero == 0,
-            n_zeros=n_values - int(n_nonzero.sum()),
-            n_values=n_values,
-        )
+    low, high = measurement.mz_range()
+    kinds: dict[bool | None, Literal["profile", "centroid", "unknown"]]
+    kinds = {True: "profile", False: "centroid", None: "unknown"}
+    return FileFacts(
+        mode=measurement.mode,
+        spectrum_type=kinds[measurement.is_profile],
+        mz_range=(float(low), float(high)),
+        mz=np.array(measurement.mz) if measurement.mode == "continuous" else None,
+        n_points=np.asarray(measurement.n_points, dtype=np.int64),
+        n_nonzero=_count_nonzero(measurement),
+    )
 
 
 def summarise(
@@ -99,14 +86,19 @@ def summarise(
     cohort : Cohort
         Its tables.
     facts : mapping of str to FileFacts
-        Of every file in ``cohort.files``, over the spectra of its spots in their order.
+        Of every file in ``cohort.files``.
     tasks : mapping of str to Task, optional
         Tasks to count classes for; without any, columns with two to eight values are counted.
     """
     spots = cohort.spots
+    n_nonzero, n_values = 0, 0
     is_empty = np.zeros(len(spots), dtype=bool)
     for file in cohort.files:
-        is_empty[(spots["file"] == file).to_numpy()] = facts[file].is_empty
+        here = (spots["file"] == file).to_numpy()
+        spectra = spots["spectrum"].to_numpy(dtype=np.int64)[here]
+        is_empty[here] = facts[file].n_nonzero[spectra] == 0
+        n_nonzero += int(facts[file].n_nonzero[spectra].sum())
+        n_values += int(facts[file].n_points[spectra].sum())
     files = {
         file: {
             **facts[file].as_dict(),
@@ -115,8 +107,6 @@ def summarise(
         }
         for file in cohort.files
     }
-    n_values = sum(fact.n_values for fact in facts.values())
-    n_zeros = sum(fact.n_zeros for fact in facts.values())
     return {
         "n_spots": len(spots),
         "n_cores": int(spots["core"].nunique()),
@@ -125,7 +115,7 @@ def summarise(
         "n_files": len(files),
         "n_background": sum(cohort.n_background.values()),
         "n_empty": int(is_empty.sum()),
-        "zero_fraction": n_zeros / n_values if n_values else None,
+        "zero_fraction": 1.0 - n_nonzero / n_values if n_values else None,
         "mode": _common([fact.mode for fact in facts.values()]),
         "spectrum_type": _common([fact.spectrum_type for fact in facts.values()]),
         "mz_range": _range([fact.mz_range for fact in facts.values()]),
@@ -138,17 +128,18 @@ def summarise(
     }
 
 
-def _count_nonzero(measurement: ImzMLFile, spectra: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Intensities of each spectrum that are not zero, shape (len(spectra),)."""
+def _count_nonzero(measurement: ImzMLFile) -> npt.NDArray[np.int64]:
+    """Intensities of each spectrum that are not zero, shape (n_spectra,)."""
+    n_spectra = len(measurement)
+    counts = np.zeros(n_spectra, dtype=np.int64)
     if measurement.mode == "processed":
-        return np.array(
-            [np.count_nonzero(measurement.spectrum(int(i))[1]) for i in spectra], dtype=np.int64
-        )
-    counts = np.zeros(len(spectra), dtype=np.int64)
+        for i in range(n_spectra):
+            counts[i] = np.count_nonzero(measurement.spectrum(i)[1])
+        return counts
     step = max(1, _BLOCK_VALUES // max(1, int(measurement.n_points[0])))
-    for start in range(0, len(spectra), step):
-        block = measurement.intensity_block(spectra[start : start + step])
-        counts[start : start + step] = np.count_nonzero(block, axis=1)
+    for start in range(0, n_spectra, step):
+        rows = np.arange(start, min(start + step, n_spectra))
+        counts[rows] = np.count_nonzero(measurement.intensity_block(rows), axis=1)
     return counts
 
 

@@ -75,7 +75,8 @@ def read_cohort_tables(folder: Path) -> FolderTables:
         markers, found = parse_marker_table(texts["markers.csv"])
         problems += found
     if spots is not None and cores is not None:
-        problems += cross_problems(spots, cores)
+        complete = not any(p.code == "ragged-row" and "cores.csv" in p.where for p in problems)
+        problems += cross_problems(spots, cores, cores_complete=complete)
     measurements = [name for name in names if name.casefold().endswith(".imzml")]
     usable: list[str] = []
     if spots is not None and "file" in spots:
@@ -125,7 +126,10 @@ def list_folder(folder: Path) -> list[str]:
 
 def leaves_folder(folder: Path, name: str) -> bool:
     """Tell whether an entry of `folder` is a link to elsewhere (a DVC cache is fine)."""
-    target = (folder / name).resolve()
+    try:
+        target = (folder / name).resolve()
+    except (OSError, RuntimeError):  # links in a circle
+        return True
     if target.is_relative_to(folder.resolve()):
         return False
     return _DVC_OBJECT.fullmatch(target.as_posix()) is None
