@@ -186,6 +186,7 @@ table { border-collapse: collapse; font-size: 14px; font-variant-numeric: tabula
 th { text-align: left; font-weight: 600; border-bottom: 2px solid #1f2933; }
 th, td { padding: 6px 18px 6px 0; white-space: nowrap; }
 td { border-bottom: 1px solid #e7eaee; }
+td:not(.n) { white-space: normal; min-width: 60px; }
 .n { text-align: right; }
 @media print {
   main { max-width: none; padding: 0; }

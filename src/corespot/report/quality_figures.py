@@ -189,9 +189,9 @@ def label_heatmap(
         figure.add_annotation(
             x=j,
             y=i,
-            text=f"{counts[i, j]:,.0f}" if counts[i, j] else "·",
+            text=f"{counts[i, j]:,.0f}" if counts[i, j] else "0",
             showarrow=False,
-            font={"size": 13, "color": "#FFFFFF" if counts[i, j] > 0.6 * top else INK},
+            font={"size": 13, "color": _on_shade(float(counts[i, j]) / top)},
         )
     figure.update_xaxes(title_text="TMA", showgrid=False, type="category", ticks="", showline=False)
     figure.update_yaxes(autorange="reversed", showgrid=False, type="category")
@@ -247,6 +247,11 @@ def before_after(
     figure.update_yaxes(zeroline=True, zerolinecolor=INK)
     title = "One spectrum before and after preprocessing"
     return apply_theme(figure, title=title, subtitle=plain(spot), height=560, top=92)
+
+
+def _on_shade(share: float) -> str:
+    """Text colour on a cell of a heat map; nothing to see where nothing is."""
+    return "#FFFFFF" if share > 0.6 else INK if share > 0 else "#B0B8C1"
 
 
 def _boxes(values: Sequence[npt.NDArray[np.floating]], names: Sequence[str]) -> go.Box:

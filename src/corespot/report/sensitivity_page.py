@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -99,10 +100,10 @@ def _heading(classes: tuple[str, ...], index: int) -> str:
     return f"{classes[index]} against the rest"
 
 
-def _fold_arrays(folds: dict[str, SensitivityProfile]) -> dict[str, npt.NDArray[np.float32]]:
+def _fold_arrays(folds: dict[str, SensitivityProfile]) -> dict[str, npt.NDArray[Any]]:
     names = list(folds)
     return {
-        "fold": np.array(names, dtype=np.str_),  # type: ignore[dict-item]
+        "fold": np.array(names, dtype=np.str_),
         "probability": np.stack([folds[name].probability for name in names]).astype(np.float32),
         "logit": np.stack([folds[name].logit for name in names]).astype(np.float32),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -81,6 +81,49 @@ def as_text(table: pd.DataFrame) -> str:
     return "\n".join([lines[0], "  ".join("─" * width for width in widths), *lines[1:]])
 
 
+def aligned(rows: Sequence[Mapping[str, object]]) -> str:
+    """Mappings with the same keys as aligned columns; numbers with thousands separators."""
+    if not rows:
+        return "nothing to list"
+    cells = [{key: _listed(value) for key, value in row.items()} for row in rows]
+    return as_text(pd.DataFrame(cells))
+
+
+def results_text(metrics: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
+    """The result table of ``reports/metrics.json`` for a terminal, with its reading."""
+    if not any(metrics.values()):
+        return "no model was evaluated"
+    heading = "balanced accuracy: median (quartiles)"
+    return f"{heading}\n\n{as_text(readable(result_table(metrics)))}\n"
+
+
+def transfer_text(task: str, model: str, here: Mapping[str, Any], there: Mapping[str, Any]) -> str:
+    """Balanced accuracy on the own cohort beside that on another one, level by level.
+
+    Parameters
+    ----------
+    task, model : str
+        What was trained.
+    here, there : mapping
+        ``{level: {"balanced_accuracy": {"median": …}}}`` of cross-validation on the own cohort,
+        and of the same models on the other.
+    """
+    rows = []
+    for level in LEVELS:
+        own, other = (_median(scores, level) for scores in (here, there))
+        change = f"{other - own:+.3f}" if np.isfinite(other - own) else "—"
+        rows.append(
+            {
+                "level": level,
+                "own cohort": _with_quartiles(own, np.nan, np.nan),
+                "other cohort": _with_quartiles(other, np.nan, np.nan),
+                "change": change.replace("-", "−"),
+            }
+        )
+    heading = f"{task}, {model}: median balanced accuracy"
+    return f"{heading}\n\n{as_text(pd.DataFrame(rows))}\n"
+
+
 def as_markdown(table: pd.DataFrame) -> str:
     """Table of text cells as a Markdown table; pipes in cells are escaped."""
 
@@ -118,6 +161,16 @@ def natural(name: str) -> list[tuple[int, str]]:
     """Sorting key by which ``TMA2`` comes before ``TMA10``."""
     parts = re.split(r"(\d+)", name)
     return [(int(part), "") if part.isdigit() else (-1, part) for part in parts if part]
+
+
+def _listed(value: object) -> str:
+    if value is None:
+        return "—"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def _median(scores: Mapping[str, Any], level: str) -> float:
+    return _number(((scores.get(level) or {}).get("balanced_accuracy") or {}).get("median"))
 
 
 def _number(value: object) -> float:
