@@ -6,17 +6,25 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from corespot.io.imzml import open_imzml
+    from corespot.models.roc_lda import RocLdaClassifier
     from corespot.train.estimator import IsotopeNetClassifier, ResidualNetClassifier
 
 __version__ = "0.1.0"
 
-__all__ = ["IsotopeNetClassifier", "ResidualNetClassifier", "__version__", "open_imzml"]
+__all__ = [
+    "IsotopeNetClassifier",
+    "ResidualNetClassifier",
+    "RocLdaClassifier",
+    "__version__",
+    "open_imzml",
+]
 
 # Loaded on first use: importing corespot must not import torch.
 _HOMES = {
     "open_imzml": "corespot.io.imzml",
     "IsotopeNetClassifier": "corespot.train.estimator",
     "ResidualNetClassifier": "corespot.train.estimator",
+    "RocLdaClassifier": "corespot.models.roc_lda",
 }
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import balanced_accuracy_score
 
-from corespot.cohort.splits import Fold, FoldTable
+from corespot.cohort.splits import Fold, FoldTable, Grouping, strictest_groups
 from corespot.cohort.tasks import TaskSpots
 from corespot.io.store import SpectraStore
 from corespot.seeding import derive_seed
@@ -111,8 +111,7 @@ def cross_validate(
         estimator.fit(
             x_train,
             labels[train],
-            # An inner split keeps together what the outer folds keep together.
-            groups=fold.train_groups,
+            groups=inner_groups(task, train, folds.grouping, estimator),
             on_epoch=_bound(on_epoch, fold),
             checkpoint=_checkpoint(checkpoints, fold),
         )
@@ -128,7 +127,7 @@ def cross_validate(
             seconds=seconds,
             by_k={
                 int(k): in_task_order(estimator, probabilities, task.classes)
-                for k, probabilities in _by_k(estimator, x_test)
+                for k, probabilities in _by_k(estimator, x_test).items()
             },
         )
 
@@ -141,10 +140,8 @@ def predictions_table(
     task: TaskSpots,
 ) -> pd.DataFrame:
     """Out-of-fold table of one fold: row, repeat, fold, y and one probability a class."""
-    y_of_row = pd.Series(task.y, index=task.rows)
-    table = pd.DataFrame(
-        {"row": rows, "repeat": fold.repeat, "fold": fold.index, "y": y_of_row.loc[rows].to_numpy()}
-    )
+    y = task.y[np.searchsorted(task.rows, rows)]
+    table = pd.DataFrame({"row": rows, "repeat": fold.repeat, "fold": fold.index, "y": y})
     for index, name in enumerate(task.classes):
         table[f"prob_{name}"] = probabilities[:, index]
     return table
@@ -158,10 +155,34 @@ def in_task_order(
     return np.asarray(probabilities, dtype=np.float64)[:, [known.index(name) for name in classes]]
 
 
-def _by_k(estimator: Any, x_test: npt.NDArray[np.float32]) -> list[tuple[int, Any]]:
+def inner_groups(
+    task: TaskSpots, train: npt.NDArray[np.int64], grouping: Grouping, estimator: Any
+) -> npt.NDArray[np.str_]:
+    """What an inner split of a training part must keep together, shape (n_train,).
+
+    The outer grouping where the training part has enough of its groups, else the next finer one:
+    with two TMAs, one is left to train on, and its patients are split.
+
+    Parameters
+    ----------
+    task : TaskSpots
+        Spots and labels of the task.
+    train : ndarray of int64
+        Positions in the task of the training spots.
+    grouping : {"tma", "patient", "core", "spot"}
+        Grouping of the outer folds.
+    estimator : estimator
+        Says how many inner folds it makes.
+    """
+    n_inner = getattr(estimator, "inner_folds", getattr(estimator, "validation_folds", 2))
+    spots = task.spots.iloc[train].reset_index(drop=True)
+    return strictest_groups(spots, task.y[train], int(n_inner), start=grouping)[1]
+
+
+def _by_k(estimator: Any, x_test: npt.NDArray[np.float32]) -> dict[int, npt.NDArray[np.float64]]:
     if not hasattr(estimator, "predict_proba_by_k"):
-        return []
-    return list(zip(estimator.k_grid_, estimator.predict_proba_by_k(x_test), strict=True))
+        return {}
+    return dict(estimator.predict_proba_by_k(x_test))
 
 
 def _bound(on_epoch: EpochCallback | None, fold: Fold) -> Callable[[Mapping[str, float]], None]:

@@ -64,7 +64,7 @@ def measure_leakage(
         that are impossible are listed with the reason.
     """
     groupings = leakage_groupings(task, settings)
-    evaluated = {
+    evaluated: dict[str, dict[str, Any]] = {
         table.grouping: evaluate_predictions(
             _out_of_fold(store, task, table, request),
             store.spots,

@@ -1,0 +1,172 @@
+"""The one table of models: name, configuration, source, input and how to build each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any, Protocol, TypeVar
+
+from corespot.errors import ModelError, suggestion
+from corespot.settings import Settings
+
+Registered = TypeVar("Registered")
+Kind = type[Any]
+
+
+class Sized(Protocol):
+    """What a registered class can say of itself before it is built."""
+
+    @classmethod
+    def size(cls, config: Any, n_bins: int, n_classes: int) -> tuple[int, int | None]:
+        """Trainable parameters, and receptive field in bins (None: the whole axis)."""
+        ...
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """One registered model.
+
+    Parameters
+    ----------
+    name : str
+        Name in ``params.yaml`` and on the command line.
+    model : type
+        The network (a ``torch.nn.Module``) or, for a model without one, its classifier.
+    config : type of Settings
+        Its parameters.
+    source : str
+        Where it was published.
+    input : str
+        What one example is: ``"spectrum"`` for a vector of intensities.
+    is_network : bool
+        Whether `model` is a ``torch.nn.Module`` trained by gradient descent.
+    """
+
+    name: str
+    model: Kind
+    config: type[Settings]
+    source: str
+    input: str
+    is_network: bool
+
+
+_ENTRIES: dict[str, ModelEntry] = {}
+
+
+def register(
+    name: str,
+    config: type[Settings],
+    *,
+    source: str,
+    input: str = "spectrum",
+    is_network: bool = True,
+) -> Callable[[Registered], Registered]:
+    """Enter the decorated class under `name`.
+
+    Raises
+    ------
+    ModelError
+        If the name is taken.
+    """
+
+    def enter(model: Registered) -> Registered:
+        if name in _ENTRIES:
+            raise ModelError(
+                f"model {name!r} is registered twice, by {_ENTRIES[name].model.__module__} and by "
+                f"{getattr(model, '__module__', '?')}; give one of them another name"
+            )
+        assert isinstance(model, type)
+        _ENTRIES[name] = ModelEntry(name, model, config, source, input, is_network)
+        return model
+
+    return enter
+
+
+def names() -> tuple[str, ...]:
+    """Names of all models, sorted."""
+    return tuple(sorted(_all()))
+
+
+def entry(name: str) -> ModelEntry:
+    """Look a model up.
+
+    Raises
+    ------
+    ModelError
+        If there is none of that name (with a suggestion).
+    """
+    entries = _all()
+    if name not in entries:
+        raise ModelError(f"there is no model {name!r}; {suggestion(name, list(entries))}")
+    return entries[name]
+
+
+def build(name: str, settings: Mapping[str, Any] | Settings, n_bins: int, n_classes: int) -> Any:
+    """Build the network `name`.
+
+    Parameters
+    ----------
+    name : str
+        A registered network.
+    settings : mapping or Settings
+        Its configuration.
+    n_bins, n_classes : int
+        Length of the m/z axis and number of classes.
+
+    Raises
+    ------
+    ModelError
+        If the name is unknown, the model is no network, or the axis too short for it.
+    ParamsError
+        If the configuration is wrong.
+    """
+    found = entry(name)
+    if not found.is_network:
+        raise ModelError(
+            f"model {name!r} is a closed-form classifier, there is no network to build"
+        )
+    config = (
+        settings
+        if isinstance(settings, found.config)
+        else found.config.parse(dict(settings), f"model {name}")
+    )
+    return found.model(config, n_bins, n_classes)
+
+
+def describe(
+    name: str, n_bins: int, n_classes: int, config: Settings | None = None
+) -> dict[str, str | int | bool | None]:
+    """Describe a model for an axis and a number of classes.
+
+    Returns
+    -------
+    dict
+        ``name``, ``source``, ``input``, ``n_parameters`` (trainable), ``receptive_field`` (bins
+        that one feature sees; None: the whole axis) and ``is_network``.
+
+    Raises
+    ------
+    ModelError
+        If the name is unknown or the axis too short.
+    """
+    found = entry(name)
+    sized: type[Sized] = found.model
+    n_parameters, field = sized.size(config or found.config(), n_bins, n_classes)
+    return {
+        "name": name,
+        "source": found.source,
+        "input": found.input,
+        "n_parameters": n_parameters,
+        "receptive_field": field,
+        "is_network": found.is_network,
+    }
+
+
+def _all() -> dict[str, ModelEntry]:
+    # Every file of this package is imported once, so that adding a model is adding a file.
+    package = import_module("corespot.models")
+    for module in iter_modules(package.__path__):
+        import_module(f"corespot.models.{module.name}")
+    return _ENTRIES
