@@ -33,7 +33,8 @@ def shift_by_peptide_rule(
     taken, Λ = 1.000495 Da and m_H the proton; the error e(m) = a + b·t, t running from −1 to 1
     over the range, is the one that maximises
     Σ Re Z exp(−2πi m e(m) 1e−6 / Λ) on a grid refined twice, to about 1 ppm.
-    Baseline and noise have no phase and drop out.
+    Each segment's mean is taken off first;
+    baseline and noise then have no phase and drop out.
 
     Parameters
     ----------
@@ -94,8 +95,11 @@ def _pairs(cuts: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
 
 
 def _sums(data: npt.NDArray[np.float64], weights: FloatVector, a: int, b: int) -> FloatVector:
-    # A product and a sum per row: a matrix product would round differently with the block.
-    total: FloatVector = np.ascontiguousarray(data[:, a:b] * weights[a:b]).sum(axis=1)
+    # The mean goes first: a level does not cancel over a broken number of cluster spacings.
+    # Products and sums run per row: a matrix product would round differently with the block.
+    part = np.ascontiguousarray(data[:, a:b])
+    level = part.mean(axis=1, keepdims=True)
+    total: FloatVector = ((part - level) * weights[a:b]).sum(axis=1)
     return total
 
 

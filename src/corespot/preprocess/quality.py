@@ -10,7 +10,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from corespot.axis import MzAxis
-from corespot.preprocess.align import apex
 from corespot.preprocess.step import DataKind
 
 #: Peaks of the cohort's mean spectrum that the shift is measured on.
@@ -117,7 +116,8 @@ def mass_shift_ppm(
     """Median offset of a mean spectrum's peaks from the reference's, in ppm.
 
     The peaks are the reference's highest local maxima that stand out of their neighbourhood;
-    each is looked for within 500 ppm (or two bins) and both are refined by a parabola.
+    each is looked for within 500 ppm (or two bins), and the centres of the two upper halves are
+    compared: an apex would be drawn to the points of the axis by resampling.
 
     Returns
     -------
@@ -136,8 +136,10 @@ def mass_shift_ppm(
         there = low + int(np.argmax(spectrum[low:high]))
         if not low < there < high - 1:
             continue
-        at_reference = apex(axis.mz, reference, top)
-        offsets.append((apex(axis.mz, spectrum, there) - at_reference) / at_reference * 1e6)
+        at_reference = _centre(axis.mz, reference, top, reach)
+        offsets.append(
+            (_centre(axis.mz, spectrum, there, reach) - at_reference) / at_reference * 1e6
+        )
     if len(offsets) < 3:
         return float("nan"), len(offsets)
     return float(np.median(offsets)), len(offsets)
@@ -156,6 +158,21 @@ def _clear_peaks(reference: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     order = np.argsort(around[clear])[::-1][:N_SHIFT_PEAKS]
     chosen: npt.NDArray[np.int64] = tops[clear][order]
     return chosen
+
+
+def _centre(
+    mz: npt.NDArray[np.float64], spectrum: npt.NDArray[np.float64], top: int, reach: int
+) -> float:
+    """Centre of gravity of what rises above half height around bin `top`."""
+    low, high = max(top - reach, 0), min(top + reach + 1, len(mz))
+    half = (spectrum[top] + spectrum[low:high].min()) / 2
+    first = last = top
+    while first > low and spectrum[first - 1] > half:
+        first -= 1
+    while last < high - 1 and spectrum[last + 1] > half:
+        last += 1
+    weight = spectrum[first : last + 1] - half
+    return float((mz[first : last + 1] * weight).sum() / weight.sum())
 
 
 def _unit(mean: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
