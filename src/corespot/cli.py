@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from corespot.errors import told_plainly
+
+if TYPE_CHECKING:
+    from corespot.cohort.tasks import Task
 
 app = typer.Typer(
     help="Tumour classification on imaging mass spectrometry of tissue microarrays.",
@@ -83,9 +86,12 @@ def models(
     if as_json:
         typer.echo(json.dumps(described, indent=2, ensure_ascii=False))
         return
-    from corespot.report.tables import aligned
+    import pandas as pd
 
-    typer.echo(aligned(described))
+    from corespot.report.tables import as_text
+
+    cells = [{key: str(value) for key, value in one.items()} for one in described]
+    typer.echo(as_text(pd.DataFrame(cells)))
 
 
 @app.command()
@@ -105,11 +111,13 @@ def results(
 ) -> None:
     """Print the result table of the last run and the commands that open the results."""
     from corespot.io.artifacts import read_json
-    from corespot.report.tables import results_text
+    from corespot.report.tables import as_text, readable, result_table
 
-    typer.echo(results_text(read_json(metrics)))
-    typer.echo("open the runs:    make mlflow      then http://127.0.0.1:5000")
-    typer.echo("open the figures: reports/figures/index.html")
+    typer.echo("\nbalanced accuracy, median (quartiles) over the folds or repeats\n")
+    typer.echo(as_text(readable(result_table(read_json(metrics)))))
+    typer.echo("\nopen the runs:      make mlflow    (http://127.0.0.1:5000)")
+    typer.echo("open the results:   reports/figures/index.html, reports/figures/quality.html")
+    typer.echo("open what was read: data/sensitivity/<task>/<model>/sensitivity.html")
 
 
 @app.command()
@@ -122,14 +130,22 @@ def transfer(
     """Apply the trained models of a task to another cohort, and say how well they do there."""
     from corespot.io.artifacts import read_json
     from corespot.params import load_params
-    from corespot.report.tables import transfer_text
+    from corespot.report.tables import as_text, readable, result_table
     from corespot.tracking.transfer import transfer_models
 
     trained = Path("data/train") / task / model
     definition = load_params().task(task).plain()
     there = transfer_models(trained / "models", folder, name=task, task=definition)
     here = read_json(trained / "metrics.json")
-    typer.echo(json.dumps(there, indent=2) if as_json else transfer_text(task, model, here, there))
+    if as_json:
+        typer.echo(json.dumps(there, indent=2))
+        return
+    compared = {task: {f"{model}, own folds": here, f"{model}, {folder.name}": there}}
+    typer.echo(as_text(readable(result_table(compared))))
+    fall = (
+        here["spot"]["balanced_accuracy"]["median"] - there["spot"]["balanced_accuracy"]["median"]
+    )
+    typer.echo(f"\nfall of the balanced accuracy on spots: {fall:.3f}")
 
 
 @app.command()
@@ -145,7 +161,7 @@ def relocate(
     typer.echo(f"{database}: {count} artifact paths rewritten")
 
 
-def _tasks_of(folder: Path) -> dict[str, object] | None:
+def _tasks_of(folder: Path) -> dict[str, Task] | None:
     """Tasks of ``params.yaml`` if it is about this folder."""
     if not Path("params.yaml").is_file():
         return None
@@ -153,7 +169,7 @@ def _tasks_of(folder: Path) -> dict[str, object] | None:
 
     params = load_params()
     same = Path(params.cohort).resolve() == folder.resolve()
-    return dict(params.plain_tasks()) if same else None
+    return params.plain_tasks() if same else None
 
 
 def main() -> None:

@@ -168,13 +168,11 @@ def load_params(path: Path | str = "params.yaml") -> Params:
         raise ParamsError(f"{file} is not YAML: {error}") from None
     if not isinstance(content, Mapping):
         raise ParamsError(f"{file}: expected a mapping of sections, got {type(content).__name__}")
-    params = Params.parse(content, str(file))
-    _check_models(params, str(file))
-    return params
+    return Params.parse(content, str(file))
 
 
 def _check_models(params: Params, where: str) -> None:
-    """Refuse unknown models and misspelt training settings before any stage has run."""
+    """Refuse names of models that are not registered."""
     from corespot.models.registry import names
 
     known = list(names())
@@ -188,15 +186,18 @@ def _check_models(params: Params, where: str) -> None:
 
 
 def check_training(params: Params) -> None:
-    """Refuse misspelt or impossible training settings of every task and model.
+    """Refuse unknown models and misspelt or impossible settings before any stage has run.
+
+    Apart from `load_params` because it imports torch, which most stages do without.
 
     Raises
     ------
     ParamsError
-        Naming the setting, with a suggestion.
+        Naming the model or setting, with a suggestion.
     """
     from corespot.train.estimator import make_estimator
 
+    _check_models(params, "params.yaml")
     for task in params.tasks:
         for model in params.models:
             make_estimator(

@@ -23,6 +23,7 @@ __all__ = [
     "Fold",
     "FoldSettings",
     "FoldTable",
+    "Grouping",
     "LeakageGroupings",
     "inner_folds",
     "leakage_groupings",
