@@ -1,0 +1,92 @@
+"""``params.yaml``: typed, closed, and clear about what is wrong with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from corespot.errors import ParamsError
+from corespot.params import check_training, load_params
+
+ROOT = Path(__file__).resolve().parents[1]
+GOOD: dict[str, Any] = {
+    "cohort": "data/raw/x",
+    "tasks": {"T": {"label": "l", "classes": ["a", "b"]}},
+    "models": ["roc_lda", "isotopenet"],
+    "train": {"isotopenet": {"epochs": 5}},
+}
+
+
+def write(tmp_path: Path, **changes: Any) -> Path:
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump({**GOOD, **changes}))
+    return path
+
+
+def test_the_projects_own_params_are_sound() -> None:
+    params = load_params(ROOT / "params.yaml")
+    check_training(params)
+    assert list(params.tasks) == ["ADSQ", "LP"]
+    assert params.models == ("roc_lda", "isotopenet")
+    # The published preprocessing, in the published order.
+    steps = [(step["step"], step["method"]) for step in params.preprocess.recipe.as_list()]
+    assert steps == [("baseline", "convolution"), ("normalize", "tic")]
+    assert params.preprocess.recipe.as_list()[0]["width"] == 20
+
+
+def test_a_tasks_own_training_settings_replace_single_ones(tmp_path: Path) -> None:
+    tasks = {"T": {**GOOD["tasks"]["T"], "train": {"isotopenet": {"epochs": 2}}}}
+    train = {"isotopenet": {"epochs": 5, "batch_size": 8}}
+    params = load_params(write(tmp_path, tasks=tasks, train=train))
+    assert params.model_settings("T", "isotopenet") == {"epochs": 2, "batch_size": 8}
+    assert params.model_settings("T", "roc_lda") == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"cohrt": "x"}, "unknown key 'cohrt'; did you mean 'cohort'"),
+        ({"folds": {"grup": "tma"}}, "did you mean 'group'"),
+        ({"folds": {"k": 1}}, "greater than or equal to 2"),
+        ({"tasks": {"T": {"label": "l", "classes": ["a"]}}}, "two or more different classes"),
+        ({"tasks": {"T": {"label": "l", "classes": ["a", "a"]}}}, "two or more different classes"),
+        ({"tasks": {}}, "at least one task"),
+        ({"tasks": {"a/b": GOOD["tasks"]["T"]}}, "letters, digits"),
+        ({"preprocess": {"recipe": [{"step": "baselin"}]}}, "did you mean 'baseline'"),
+        ({"synth": {"x": {"preset": "dmo"}}}, "did you mean 'demo'"),
+    ],
+)
+def test_faults_are_named(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ParamsError, match=message):
+        load_params(write(tmp_path, **changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"models": ["isotopnet"]}, "did you mean 'isotopenet'"),
+        ({"train": {"isotopenett": {}}}, "did you mean 'isotopenet'"),
+        ({"train": {"isotopenet": {"epocs": 3}}}, "did you mean 'epochs'"),
+        ({"train": {"isotopenet": {"epochs": -3}}}, "epochs"),
+        ({"leakage": {"model": "lda"}}, "unknown model 'lda'"),
+    ],
+)
+def test_training_faults_are_named_before_anything_runs(
+    tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ParamsError, match=message):
+        check_training(load_params(write(tmp_path, **changes)))
+
+
+def test_a_missing_or_broken_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ParamsError, match="is missing"):
+        load_params(tmp_path / "params.yaml")
+    (tmp_path / "params.yaml").write_text("a: [")
+    with pytest.raises(ParamsError, match="is not YAML"):
+        load_params(tmp_path / "params.yaml")
+    (tmp_path / "params.yaml").write_text("- a\n- b\n")
+    with pytest.raises(ParamsError, match="expected a mapping"):
+        load_params(tmp_path / "params.yaml")
