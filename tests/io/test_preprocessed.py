@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -190,6 +192,22 @@ def test_a_refused_recipe_leaves_no_store_and_the_old_one_alone(make_cohort, tmp
         )
     assert SpectraStore.open(tmp_path / "store").meta == before.meta
     assert [path.name for path in tmp_path.glob("*store*")] == ["store"]
+
+
+def test_memory_is_bounded_by_blocks(make_cohort, tmp_path, monkeypatch):
+    axis = MzAxis.tof(800.0, 1200.0, 10_000)
+    monkeypatch.setattr(preprocessed, "BLOCK_BYTES", 5 * 8 * axis.n_bins)
+    spectra = np.random.default_rng(0).random((600, axis.n_bins), dtype=np.float32)
+    size = spectra.nbytes
+    folder, cohort = make_cohort({"a.imzML": (axis, spectra)})
+    del spectra
+    tracemalloc.start()
+    try:
+        run(folder, cohort, tmp_path / "store")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < size / 3
 
 
 def test_float16_holds_the_default_recipe(make_cohort, tmp_path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -110,6 +110,8 @@ class PeptideRuleAlign(Alignment):
     step: Literal["align"] = "align"
     method: Literal["peptide_rule"] = "peptide_rule"
     max_ppm: float = Field(default=200.0, gt=0, le=300)
+
+    costly_call: ClassVar[bool] = True
 
     def faults(self, axis: MzAxis, kind: DataKind) -> list[str]:
         """Refuse axes too short, too coarse or too heavy for peptide clusters."""

@@ -32,6 +32,9 @@ from corespot.settings import Settings
 #: The modules whose import registers the steps; add a new step's module here.
 STEP_MODULES = (align, align_peptides, asls, baseline, normalize, peaks, smooth, transform)
 
+#: Size in float64 of the rows that a step works on at once; two to three times faster than all.
+CHUNK_BYTES = 2**19
+
 #: The paper's preprocessing (Behrmann et al., Bioinformatics 34(7), 2018, section 2.1).
 DEFAULT: tuple[Mapping[str, Any], ...] = (
     {"step": "baseline", "method": "convolution", "width": 20},
@@ -203,13 +206,25 @@ class Recipe:
                     f"{step.title} needs spectra of at least {step.minimum_bins()} points, this "
                     f"one has {axis.n_bins}; put a resample step before it"
                 )
-            block, axis = step.apply(block, axis, target)
+            block, axis = _in_chunks(step, block, axis, target)
         if axis != target:
             raise RecipeError(
                 f"the recipe ends on {axis.n_bins} bins {axis.mz[0]:g}–{axis.mz[-1]:g}, but "
                 f"{target.n_bins} bins {target.mz[0]:g}–{target.mz[-1]:g} are wanted"
             )
         return block
+
+
+def _in_chunks(step: Step, block: Spectra, axis: MzAxis, target: MzAxis) -> tuple[Spectra, MzAxis]:
+    """One step on a block, a few rows at a time: passes over a small chunk stay in the cache."""
+    n_rows = max(1, CHUNK_BYTES // (8 * axis.n_bins))
+    if step.costly_call or len(block) <= n_rows:
+        return step.apply(block, axis, target)
+    parts = [
+        step.apply(block[start : start + n_rows], axis, target)
+        for start in range(0, len(block), n_rows)
+    ]
+    return np.concatenate([part for part, _ in parts]), parts[0][1]
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -131,6 +131,8 @@ class Resample(Step):
 
     step: Literal["resample"] = "resample"
     method: Literal["auto", "interpolate", "sum", "sticks"] = "auto"
+
+    costly_call: ClassVar[bool] = True
 
     def resolved(self, kind: DataKind) -> Resample:
         """The step with the method that fits `kind`."""

@@ -53,6 +53,9 @@ class Step(Settings):
     #: Whether only peaks are left after the step.
     makes_centroids: ClassVar[bool] = False
 
+    #: Whether a call has costs of its own, so that many rows should share one.
+    costly_call: ClassVar[bool] = False
+
     @property
     def title(self) -> str:
         """Name for messages, e.g. ``"baseline (convolution)"``."""
