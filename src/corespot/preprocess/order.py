@@ -1,12 +1,63 @@
-"""Which step may follow which, and why not."""
+"""Which steps work on the data at hand, which may follow which, and why not."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 
+from corespot.axis import MzAxis
 from corespot.preprocess.peaks import ListedPeaks
 from corespot.preprocess.resample import Resample
-from corespot.preprocess.step import Step
+from corespot.preprocess.step import DataKind, Step
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A step of the recipe that was left out, and why."""
+
+    step: str
+    method: str
+    reason: str
+
+    def as_dict(self) -> dict[str, str]:
+        """Plain mapping for ``store.json``."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class FittedSteps:
+    """Steps sorted out: those to do, those to skip, and what is wrong or unusual."""
+
+    kept: tuple[Step, ...]
+    skipped: tuple[Skipped, ...]
+    faults: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def fit_steps(steps: Iterable[Step], kind: DataKind, axis: MzAxis, target: MzAxis) -> FittedSteps:
+    """Sort out the steps of a recipe for raw spectra of `kind` on `axis`, bound for `target`."""
+    faults: list[str] = []
+    warnings: list[str] = []
+    skipped: list[Skipped] = []
+    kept: list[Step] = []
+    now, here = kind, axis
+    for step in steps:
+        if isinstance(step, Resample) and not step.faults(here, now):
+            step = step.resolved(now)
+        if kind == "centroid" and step.skip_on_centroid and not picked(kept):
+            skipped.append(Skipped(step.step, step.method, step.skip_on_centroid))
+            continue
+        faults += [f"{step.title}: {text}" for text in order_faults(step, kept)]
+        faults += [f"{step.title}: {text}" for text in step.faults(here, now)]
+        if step.step == "baseline" and any(normalizes(done) for done in kept):
+            warnings.append(
+                f"{step.title} comes after a normalisation: the total then counts the "
+                "baseline, and spectra no longer have it in common; baseline first is usual"
+            )
+        kept.append(step)
+        here = target if isinstance(step, Resample) else here
+        now = "centroid" if step.makes_centroids else now
+    return FittedSteps(tuple(kept), tuple(skipped), tuple(faults), tuple(warnings))
 
 
 def picked(steps: Iterable[Step]) -> bool:

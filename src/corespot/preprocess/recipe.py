@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -23,7 +23,7 @@ from corespot.preprocess import (
     transform,
 )
 from corespot.preprocess.axis_settings import AxisSettings
-from corespot.preprocess.order import normalizes, order_faults, picked
+from corespot.preprocess.order import Skipped, fit_steps
 from corespot.preprocess.peaks import ListedPeaks
 from corespot.preprocess.resample import Resample
 from corespot.preprocess.step import DataKind, Spectra, Step, parse_step
@@ -40,19 +40,6 @@ DEFAULT: tuple[Mapping[str, Any], ...] = (
     {"step": "baseline", "method": "convolution", "width": 20},
     {"step": "normalize", "method": "tic"},
 )
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A step of the recipe that was left out, and why."""
-
-    step: str
-    method: str
-    reason: str
-
-    def as_dict(self) -> dict[str, str]:
-        """Plain mapping for ``store.json``."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -143,36 +130,16 @@ class Recipe:
         RecipeError
             With every reason, and what to do about each.
         """
-        faults: list[str] = []
-        warnings: list[str] = []
-        skipped: list[Skipped] = []
-        kept: list[Step] = []
         steps = list(self.steps)
         if self.listed_axis is None and not any(isinstance(step, Resample) for step in steps):
             steps.insert(0, Resample())
-        now, here = kind, axis
-        for step in steps:
-            if isinstance(step, Resample):
-                step = step if step.faults(here, now) else step.resolved(now)
-            if kind == "centroid" and step.skip_on_centroid and not picked(kept):
-                skipped.append(Skipped(step.step, step.method, step.skip_on_centroid))
-                continue
-            faults += [f"{step.title}: {text}" for text in order_faults(step, kept)]
-            faults += [f"{step.title}: {text}" for text in step.faults(here, now)]
-            if step.step == "baseline" and any(normalizes(done) for done in kept):
-                warnings.append(
-                    f"{step.title} comes after a normalisation: the total then counts the "
-                    "baseline, and spectra no longer have it in common; baseline first is usual"
-                )
-            kept.append(step)
-            here = (target or axis) if isinstance(step, Resample) else here
-            now = "centroid" if step.makes_centroids else now
-        if faults:
+        fitted = fit_steps(steps, kind, axis, target or axis)
+        if fitted.faults:
             raise RecipeError(
                 "the recipe cannot work on these data:\n"
-                + "\n".join(f"- {fault}" for fault in faults)
+                + "\n".join(f"- {fault}" for fault in fitted.faults)
             )
-        return ResolvedRecipe(Recipe(tuple(kept)), tuple(skipped), tuple(warnings))
+        return ResolvedRecipe(Recipe(fitted.kept), fitted.skipped, fitted.warnings)
 
     def apply(self, spectra: Spectra, axis: MzAxis, target: MzAxis) -> Spectra:
         """Apply every step to a block.
