@@ -187,7 +187,7 @@ def _take_window(
     radius = max(min(_SAME_PEAK_WIDTHS * width, _SAME_PEAK_LIMIT_DA), 1.01 * bin_da)
     if not found.continuous:
         radius = 0.0
-    tolerance_da = min(max(0.4 * width, 0.51 * bin_da, 0.05), 0.45)
+    tolerance_da = min(max(0.4 * width, 0.05) + 0.5 * bin_da, 0.45)
     lobes = _claim_lobes(seed, found, free, radius)
     neighbours = isotope_neighbours(seed, found.mz, found.height, free, tolerance_da=tolerance_da)
     for neighbour in neighbours:

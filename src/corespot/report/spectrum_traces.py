@@ -106,7 +106,8 @@ def signed_traces(
         hover = "m/z %{x:.3f}<br>%{y:.3g}"
         if not continuous:
             side = shown * part > 0
-            traces.append(_sticks(mz[side], shown[side], colour, 1.6, hover, common))
+            width = 3.0 if mz.size < 40 else 1.6
+            traces.append(_sticks(mz[side], shown[side], colour, width, hover, common))
             continue
         half = np.maximum(shown, 0.0) if part == 1 else np.minimum(shown, 0.0)
         traces.append(
@@ -127,13 +128,13 @@ def signed_traces(
 def band_traces(
     stretch: Stretch, centre: FloatArray, spread: FloatArray, *, name: str, legend: bool = True
 ) -> list[go.Scatter]:
-    """A grey band of plus and minus `spread`; whiskers on a peak list."""
+    """A grey band of plus and minus `spread`; a broad grey stick on a peak list."""
     mz, low, high = stretch.thin(centre - spread, centre + spread)
     common = {"name": plain(name), "legendgroup": plain(name), "hoverinfo": "skip"}
     if not is_continuous(stretch.axis):
         x = np.repeat(mz, 3)
         y = np.stack([low, high, np.full(mz.size, np.nan)], axis=1).ravel()
-        line = {"color": "#9AA5B1", "width": 3}
+        line = {"color": "rgba(120,130,140,0.35)", "width": 9 if mz.size < 40 else 4}
         return [go.Scatter(x=x, y=y, mode="lines", line=line, showlegend=legend, **common)]
     edge = {"width": 0, "color": "#9AA5B1"}
     return [
