@@ -110,4 +110,5 @@ def _twice_mid_ranks(tied: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
     last[:, :-1][tied] = n_spots - 1
     backwards = last[:, ::-1]
     np.minimum.accumulate(backwards, axis=1, out=backwards)
-    return first.astype(np.int64) + last + 2
+    ranks: npt.NDArray[np.int64] = first.astype(np.int64) + last + 2
+    return ranks

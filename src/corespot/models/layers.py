@@ -13,7 +13,7 @@ from torch.nn import functional
 _FEW_WEIGHTS = 64
 
 #: Lasagne's batch normalisation, as in the paper.
-BATCH_NORM = {"eps": 1e-4, "momentum": 0.1}
+_EPS, _MOMENTUM = 1e-4, 0.1
 
 
 def batch_norm(n_channels: int) -> nn.BatchNorm1d:
@@ -23,7 +23,7 @@ def batch_norm(n_channels: int) -> nn.BatchNorm1d:
     -----
     Deviation: Lasagne keeps a running mean of 1/σ, PyTorch one of σ².
     """
-    return nn.BatchNorm1d(n_channels, **BATCH_NORM)
+    return nn.BatchNorm1d(n_channels, eps=_EPS, momentum=_MOMENTUM)
 
 
 def he_normal_(weight: Tensor, fan_in: int) -> None:
@@ -67,7 +67,7 @@ class Convolution(nn.Module):
         few = self.weight.shape[0] * self.weight.shape[1] <= _FEW_WEIGHTS
         on_cpu = x.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
         if few and on_cpu and self.stride == 1 and x.dtype == self.weight.dtype:
-            result: Tensor = _TapConvolution.apply(x, self.weight)
+            result: Tensor = _TapConvolution.apply(x, self.weight)  # type: ignore[no-untyped-call]
             return result
         return functional.conv1d(x, self.weight, stride=self.stride, padding=(self.kernel - 1) // 2)
 

@@ -130,7 +130,9 @@ def _regular_factor(covariance: Floats) -> tuple[Floats, float]:
     ridge = 0.0
     while ridge < 1.0:
         try:
-            factor = np.linalg.cholesky(covariance + ridge * np.eye(len(covariance)))
+            factor: Floats | None = np.asarray(
+                np.linalg.cholesky(covariance + ridge * np.eye(len(covariance))), np.float64
+            )
         except np.linalg.LinAlgError:
             factor = None
         if factor is not None and np.diag(factor).min() ** 2 > _LEAST_PIVOT:

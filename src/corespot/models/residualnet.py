@@ -1,4 +1,4 @@
-"""ResidualNet: a deep residual network that thins its axis by three until few positions are left."""
+"""ResidualNet: a deep residual network that thins its axis until few positions are left."""
 
 from __future__ import annotations
 

@@ -187,7 +187,8 @@ class RocLdaClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
         """Most probable class of each spectrum, shape (n,)."""
-        predicted: npt.NDArray[Any] = self.classes_[self.decision_scores(X).argmax(axis=1)]
+        best = self.decision_scores(X).argmax(axis=1)
+        predicted: npt.NDArray[Any] = self.classes_[best]
         return predicted
 
     def mean_gradient(

@@ -21,7 +21,7 @@ class IsotopeNetClassifier(NetworkClassifier):
     ----------
     dropout, local_kernel
         The network's; see `corespot.models.isotopenet.IsotopeNetConfig`.
-    epochs, batch_size, learning_rate, weight_decay, precision
+    epochs, batch_size, learning_rate, weight_decay, schedule, precision
         The training loop's; see `corespot.train.loop.TrainSettings`.
     early_stopping, patience, validation_folds
         Stopping on an inner grouped split; `fit` then needs `groups`.
@@ -50,6 +50,7 @@ class IsotopeNetClassifier(NetworkClassifier):
         batch_size: int = 256,
         learning_rate: float = 1e-3,
         weight_decay: float = 0.0,
+        schedule: str = "cosine",
         precision: str = "auto",
         early_stopping: bool = False,
         patience: int = 20,
@@ -63,6 +64,7 @@ class IsotopeNetClassifier(NetworkClassifier):
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
+        self.schedule = schedule
         self.precision = precision
         self.early_stopping = early_stopping
         self.patience = patience
@@ -78,7 +80,7 @@ class ResidualNetClassifier(NetworkClassifier):
     ----------
     first_filters, most_filters
         The network's; see `corespot.models.residualnet.ResidualNetConfig`.
-    epochs, batch_size, learning_rate, weight_decay, precision
+    epochs, batch_size, learning_rate, weight_decay, schedule, precision
         The training loop's; see `corespot.train.loop.TrainSettings`.
     early_stopping, patience, validation_folds
         Stopping on an inner grouped split; `fit` then needs `groups`.
@@ -103,6 +105,7 @@ class ResidualNetClassifier(NetworkClassifier):
         batch_size: int = 256,
         learning_rate: float = 1e-3,
         weight_decay: float = 0.0,
+        schedule: str = "cosine",
         precision: str = "auto",
         early_stopping: bool = False,
         patience: int = 20,
@@ -116,6 +119,7 @@ class ResidualNetClassifier(NetworkClassifier):
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
+        self.schedule = schedule
         self.precision = precision
         self.early_stopping = early_stopping
         self.patience = patience

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import repeat
-from math import ceil
+from math import ceil, cos, pi
 from pathlib import Path
 from typing import Literal
 
@@ -39,6 +39,9 @@ class TrainSettings(Settings):
     learning_rate: float = Field(1e-3, gt=0, description="step size of Adam")
     weight_decay: float = Field(
         0.0, ge=0, description="λ of the penalty λ‖θ‖² on weights and batch norm scales"
+    )
+    schedule: Literal["constant", "cosine"] = Field(
+        "cosine", description="cosine: the step size falls to zero over the epochs"
     )
     precision: Literal["auto", "float32", "bf16"] = Field(
         "auto", description="auto: bfloat16 where it pays and the hardware has it"
@@ -140,6 +143,7 @@ def train_network(
             order = generator(seed, "order", state.epoch).permutation(data.train)
             # Even parts: a last batch of one or two would upset the batch statistics.
             batches = np.array_split(order, n_batches)
+            _set_rate(optimizer, settings, state.epoch)
             entry = _epoch(network, data, batches, optimizer, weights, bf16, ticks)
             if len(data.validation):
                 entry |= _validate(network, data, weights)
@@ -178,6 +182,14 @@ def make_optimizer(network: nn.Module, settings: TrainSettings) -> torch.optim.A
         {"params": offsets, "weight_decay": 0.0},
     ]
     return torch.optim.Adam([g for g in groups if g["params"]], lr=settings.learning_rate)
+
+
+def _set_rate(optimizer: torch.optim.Optimizer, settings: TrainSettings, epoch: int) -> None:
+    rate = settings.learning_rate
+    if settings.schedule == "cosine":
+        rate *= 0.5 * (1.0 + cos(pi * epoch / settings.epochs))
+    for group in optimizer.param_groups:
+        group["lr"] = rate
 
 
 def class_weights(y: Tensor, n_classes: int) -> Tensor:

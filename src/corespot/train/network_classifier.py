@@ -142,7 +142,8 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
         """Most probable class of each spectrum, shape (n,)."""
-        predicted: npt.NDArray[Any] = self.classes_[self.decision_scores(X).argmax(axis=1)]
+        best = self.decision_scores(X).argmax(axis=1)
+        predicted: npt.NDArray[Any] = self.classes_[best]
         return predicted
 
     def mean_gradient(
@@ -225,6 +226,6 @@ def _use_bf16(precision: str, device: torch.device, model: type[nn.Module]) -> b
     if precision != "auto":
         return precision == "bf16"
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     pays = bool(getattr(model, "bf16_pays_on_cpu", False))
     return pays and bool(torch.cpu._is_amx_tile_supported())

@@ -1,0 +1,288 @@
+"""Contract of every estimator, and what the networks' training promises."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.metrics import balanced_accuracy_score
+from sklearn.model_selection import GroupKFold, cross_validate
+from spectra_problem import peaks_problem
+
+from corespot.errors import ModelError, ParamsError
+from corespot.models import registry
+from corespot.train.estimator import (
+    ESTIMATORS,
+    IsotopeNetClassifier,
+    ResidualNetClassifier,
+    make_estimator,
+    setting_names,
+)
+from corespot.train.network_classifier import NetworkClassifier
+
+NAMES = registry.names()
+NETWORKS = [name for name in NAMES if registry.entry(name).is_network]
+QUICK: dict[str, dict[str, Any]] = {"roc_lda": {"k": 5}}
+
+Problem = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64], npt.NDArray[np.int64]]
+
+
+def quick(name: str, *, seed: int = 0, **settings: Any) -> Any:
+    defaults: dict[str, Any] = QUICK.get(name, {"epochs": 2, "batch_size": 16})
+    return make_estimator(name, {**defaults, **settings}, seed=seed, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def small() -> Problem:
+    return peaks_problem(n_groups=4, per_group=12, n_bins=200)
+
+
+def test_every_registered_model_has_an_estimator() -> None:
+    assert set(ESTIMATORS) == set(NAMES)
+    for name in NAMES:
+        assert set(setting_names(name)) <= set(ESTIMATORS[name]().get_params())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_defaults_agree_with_the_settings(name: str) -> None:
+    estimator = ESTIMATORS[name]()
+    made = make_estimator(name, {}, seed=0)
+    assert clone(made).get_params() == made.get_params() == estimator.get_params()
+    if isinstance(estimator, NetworkClassifier):
+        config, loop = estimator.parsed_settings()
+        assert config == type(config)()
+        assert loop == type(loop)()
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_shapes_labels_and_a_batch_of_one(name: str, n_classes: int) -> None:
+    x, y, groups = peaks_problem(n_groups=3, per_group=10, n_bins=150, n_classes=n_classes)
+    labels = np.array(["SQ", "AD", "none"])[y]
+    model = quick(name).fit(x, labels, groups=groups)
+    assert list(model.classes_) == sorted(set(labels))
+    assert model.n_features_in_ == 150
+    probability = model.predict_proba(x)
+    assert probability.shape == model.decision_scores(x).shape == (30, n_classes)
+    np.testing.assert_allclose(probability.sum(axis=1), 1)
+    assert set(model.predict(x)) <= set(labels)
+    np.testing.assert_allclose(model.predict_proba(x[4:5]), probability[4:5], atol=1e-5)
+    gradient = model.mean_gradient(x)
+    assert gradient.shape == (n_classes, 150)
+    assert gradient.dtype == np.float64
+    np.testing.assert_allclose(gradient.sum(axis=0), 0, atol=1e-4 * np.abs(gradient).max())
+    described = registry.describe(name, 150, n_classes, _config(model, name))
+    assert model.n_parameters_ == described["n_parameters"]
+
+
+def _config(model: Any, name: str) -> Any:
+    config = registry.entry(name).config
+    params = model.get_params()
+    return config(**{key: params[key] for key in config.model_fields})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_same_seed_same_numbers(name: str, small: Problem) -> None:
+    x, y, _ = small
+    first, second = quick(name, seed=5).fit(x, y), quick(name, seed=5).fit(x, y)
+    np.testing.assert_array_equal(first.decision_scores(x), second.decision_scores(x))
+    if isinstance(first, NetworkClassifier):
+        for name_, value in first.network_.state_dict().items():
+            assert torch.equal(value, second.network_.state_dict()[name_]), name_
+        other = quick(name, seed=6).fit(x, y)
+        assert not np.array_equal(first.decision_scores(x), other.decision_scores(x))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_overfits_eight_spots(name: str) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.gamma(1.0, size=(8, 300)).astype(np.float32) / 300
+    y = np.arange(8) % 2
+    settings: dict[str, Any] = {"epochs": 80, "batch_size": 8, "learning_rate": 5e-3}
+    if name == "isotopenet":
+        settings["dropout"] = 0.0
+    model = make_estimator(name, settings, seed=0, device="cpu").fit(x, y)
+    assert model.score(x, y) == 1.0
+    assert model.history_[-1]["loss"] < 0.1
+
+
+def test_isotopenet_learns_and_carries_over_to_unseen_groups() -> None:
+    x, y, groups = peaks_problem(seed=1)
+    seen = groups < 6
+    model = IsotopeNetClassifier(epochs=25, batch_size=32, learning_rate=3e-3, device="cpu").fit(
+        x[seen], y[seen]
+    )
+    assert balanced_accuracy_score(y[~seen], model.predict(x[~seen])) > 0.9
+    assert len(model.history_) == 25
+    assert {"epoch", "loss", "balanced_accuracy", "seconds"} <= set(model.history_[0])
+    assert model.history_[-1]["loss"] < model.history_[0]["loss"]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_it_works_inside_cross_validate(name: str, small: Problem) -> None:
+    x, y, groups = small
+    result = cross_validate(quick(name, epochs=1), x, y, groups=groups, cv=GroupKFold(2))
+    assert np.isfinite(result["test_score"]).all()
+
+
+@pytest.mark.parametrize("of", ["probability", "logit"])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_network_gradient_equals_finite_differences(of: Any, n_classes: int) -> None:
+    x, y, _ = peaks_problem(n_groups=3, per_group=12, n_bins=100, n_classes=n_classes)
+    model = quick("isotopenet", epochs=6, learning_rate=1e-2).fit(x, y)
+    found32 = model.mean_gradient(x[:7], of=of)
+    model.network_.double()
+    found = model.mean_gradient(x[:7], of=of)
+    np.testing.assert_allclose(found32, found, rtol=1e-2, atol=2e-3 * np.abs(found).max())
+
+    def outputs(spectra: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        with torch.no_grad():
+            p = model.network_(torch.from_numpy(spectra * model.input_scale_)).softmax(1).numpy()
+        return p.mean(axis=0) if of == "probability" else (np.log(p) - np.log1p(-p)).mean(axis=0)
+
+    points = np.asarray(x[:7], dtype=np.float64)
+    for j in [0, 11, 50, 99, int(np.abs(found[0]).argmax())]:
+        shift = np.zeros(100)
+        shift[j] = 1e-7 / model.input_scale_
+        slope = (outputs(points + shift) - outputs(points - shift)) / (2 * shift[j])
+        np.testing.assert_allclose(found[:, j], slope, rtol=1e-4, atol=1e-6 * np.abs(found).max())
+
+
+def test_gradient_does_not_depend_on_batches_or_training_mode(
+    small: Problem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x, y, _ = small
+    model = quick("residualnet").fit(x, y)
+    expected = model.mean_gradient(x)
+    model.network_.train()
+    monkeypatch.setattr("corespot.train.network_classifier.PREDICT_BATCH", 5)
+    np.testing.assert_allclose(model.mean_gradient(x), expected, atol=1e-5 * np.abs(expected).max())
+    with pytest.raises(ModelError, match="of="):
+        model.mean_gradient(x, of="score")
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_an_interrupted_fit_goes_on_bit_by_bit(name: str, small: Problem, tmp_path: Path) -> None:
+    x, y, groups = small
+    settings = {"early_stopping": True, "validation_folds": 2} if name == "isotopenet" else {}
+    whole = quick(name, epochs=5, **settings).fit(x, y, groups=groups)
+
+    class Stop(Exception):
+        pass
+
+    def stop_at_two(entry: Mapping[str, float]) -> None:
+        if entry["epoch"] == 2:
+            raise Stop
+
+    model = quick(name, epochs=5, **settings)
+    file = tmp_path / "state.safetensors"
+    with pytest.raises(Stop):
+        model.fit(x, y, groups=groups, on_epoch=stop_at_two, checkpoint=file)
+    torch.rand(3)  # the caller's random state is of no importance
+    epochs: list[float] = []
+    model.fit(
+        x, y, groups=groups, on_epoch=lambda entry: epochs.append(entry["epoch"]), checkpoint=file
+    )
+    assert epochs == [3, 4, 5]
+    assert [entry["epoch"] for entry in model.history_] == [1, 2, 3, 4, 5]
+    for tensor, value in whole.network_.state_dict().items():
+        assert torch.equal(value, model.network_.state_dict()[tensor]), tensor
+    assert [p.name for p in tmp_path.iterdir()] == ["state.safetensors"]
+
+
+def test_a_checkpoint_of_another_fit_is_not_used(small: Problem, tmp_path: Path) -> None:
+    x, y, _ = small
+    quick("isotopenet").fit(x, y, checkpoint=tmp_path)
+    assert (tmp_path / "checkpoint.safetensors").is_file()
+    fresh = quick("isotopenet", seed=1).fit(x, y)
+    with pytest.warns(UserWarning, match="another fit"):
+        other = quick("isotopenet", seed=1).fit(x, y, checkpoint=tmp_path)
+    np.testing.assert_array_equal(other.decision_scores(x), fresh.decision_scores(x))
+    with pytest.warns(UserWarning, match="another fit"):
+        quick("isotopenet", seed=1).fit(x, 1 - y, checkpoint=tmp_path)
+    (tmp_path / "checkpoint.safetensors").write_bytes(b"damaged")
+    with pytest.warns(UserWarning, match="starts anew"):
+        quick("isotopenet").fit(x, y, checkpoint=tmp_path)
+
+
+def test_early_stopping_validates_on_other_groups(small: Problem) -> None:
+    x, y, groups = small
+    settings = {"early_stopping": True, "patience": 2, "validation_folds": 2, "epochs": 60}
+    model = quick("isotopenet", learning_rate=0.03, **settings).fit(x, y, groups=groups)
+    losses = [entry["validation_loss"] for entry in model.history_]
+    assert len(losses) < 60
+    assert int(np.argmin(losses)) == len(losses) - 3
+    with pytest.raises(ModelError, match="groups=tma"):
+        quick("isotopenet", **settings).fit(x, y)
+
+
+def test_the_callers_random_state_stays_untouched(small: Problem) -> None:
+    x, y, _ = small
+    torch.manual_seed(1)
+    expected = torch.rand(4)
+    torch.manual_seed(1)
+    quick("isotopenet").fit(x, y)
+    assert torch.equal(torch.rand(4), expected)
+
+
+def test_half_precision_and_memory_maps_are_read(small: Problem, tmp_path: Path) -> None:
+    x, y, _ = small
+    np.save(tmp_path / "x.npy", x)
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    expected = quick("isotopenet").fit(x, y).decision_scores(x)
+    np.testing.assert_array_equal(
+        quick("isotopenet").fit(mapped, y).decision_scores(mapped), expected
+    )
+    half = (x * 100).astype(np.float16)
+    assert np.isfinite(quick("isotopenet").fit(half, y).predict_proba(half)).all()
+
+
+def test_bad_input_and_divergence_are_explained(small: Problem) -> None:
+    x, y, _ = small
+    with pytest.raises(ModelError, match="diverged; lower learning_rate"):
+        quick("residualnet", learning_rate=1e30).fit(x, y)
+    broken = x.copy()
+    broken[2, 7] = np.inf
+    with pytest.raises(ModelError, match="spectrum 2, bin 7"):
+        quick("isotopenet").fit(broken, y)
+    with pytest.raises(ModelError, match="every intensity"):
+        quick("isotopenet").fit(np.zeros_like(x), y)
+    with pytest.raises(ModelError, match="at least 61 bins"):
+        quick("isotopenet").fit(x[:, :50], y)
+    with pytest.raises(ModelError, match="not fitted"):
+        quick("isotopenet").predict(x)
+    with pytest.raises(ModelError, match="unknown device"):
+        IsotopeNetClassifier(device="abacus").fit(x, y)
+    with pytest.raises(ParamsError, match="learning_rate"):
+        ResidualNetClassifier(learning_rate=-1).fit(x, y)
+
+
+def test_settings_are_closed() -> None:
+    with pytest.raises(ParamsError, match="did you mean 'weight_decay'"):
+        make_estimator("isotopenet", {"weigth_decay": 0.1}, seed=0)
+    with pytest.raises(ParamsError, match="unknown key 'epochs'"):
+        make_estimator("roc_lda", {"epochs": 3}, seed=0)
+    with pytest.raises(ParamsError, match=r"models\.isotopenet\.dropout"):
+        make_estimator("isotopenet", {"dropout": 1.5}, seed=0)
+    with pytest.raises(ModelError, match="did you mean 'roc_lda'"):
+        make_estimator("roc-lda", {}, seed=0)
+
+
+@pytest.mark.gpu
+def test_a_gpu_trains_what_a_cpu_can_use() -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("no GPU")
+    x, y, groups = peaks_problem(seed=1)
+    seen = groups < 6
+    model = IsotopeNetClassifier(epochs=25, batch_size=32, learning_rate=3e-3)
+    model.fit(x[seen], y[seen])
+    assert model.device_.startswith("cuda")
+    assert balanced_accuracy_score(y[~seen], model.predict(x[~seen])) > 0.9
+    again = clone(model).fit(x[seen], y[seen])
+    np.testing.assert_array_equal(again.decision_scores(x), model.decision_scores(x))
