@@ -134,6 +134,16 @@ def test_heavy_peptides_are_one_window_named_by_isotope():
     assert marker_ranks(table, [marker]).iloc[0]["isotope"] == 1
 
 
+def test_isotopes_weighed_against_each_other_are_one_window():
+    axis = MzAxis.tof(900, 2000, 12_000)
+    values = envelope(axis, 1437.77, 1.0, steps=1) - envelope(axis, 1438.77, 0.8, steps=1)
+    table = rank_windows(make_profile(axis, values), 0)
+    assert len(table) == 1 and table.iloc[0]["sign"] == 1
+    assert table.iloc[0]["isotopes"].startswith("+1: -0.")
+    rising = envelope(axis, 1437.77, 1.0, steps=1) + envelope(axis, 1439.77, 0.9, steps=1)
+    assert len(rank_windows(make_profile(axis, rising), 0)) == 2, "a gap ends the pattern"
+
+
 def test_peak_list_every_bin_its_own_window_isotopes_grouped():
     rng = np.random.default_rng(5)
     mz = np.sort(np.concatenate([rng.uniform(800, 2200, 300), 1406.6 + 1.00235 * np.arange(3)]))

@@ -51,13 +51,14 @@ def isotope_neighbours(
     tolerance_da: float,
     floor: float = 0.05,
     rise: float = 1.1,
-    longest: int = 6,
+    tail: int = 3,
 ) -> list[IsotopeNeighbour]:
     """Find the peaks that continue the isotope pattern of the peak `seed`.
 
     Walks away from the seed in steps of one isotope spacing, to larger m/z and, as far as an
     average peptide of this mass allows the seed to be a heavy isotope, to smaller m/z. A step
-    is taken if there is a free peak of the same sign that does not rise and has not vanished.
+    is taken if there is a free peak that does not rise in size and has not vanished. Its sign
+    may differ: a model can weigh the isotopes of one peptide against each other.
 
     Parameters
     ----------
@@ -75,19 +76,18 @@ def isotope_neighbours(
         Smallest height of a neighbour, as a fraction of the seed's.
     rise : float
         Largest ratio of a peak to the one before it, walking away from the seed.
-    longest : int
-        Most steps to larger m/z.
+    tail : int
+        Most steps to larger m/z, beyond the mean number of heavy isotopes.
     """
     found: list[IsotopeNeighbour] = []
     lighter = ceil(expected_heavy_isotopes(float(mz[seed])))
-    for direction, steps in ((1, longest), (-1, lighter)):
+    for direction, steps in ((1, lighter + tail), (-1, lighter)):
         last, position = abs(float(height[seed])), float(mz[seed])
         for step in range(1, steps + 1):
             target = position + direction * ISOTOPE_SPACING_DA
             start, stop = np.searchsorted(mz, [target - tolerance_da, target + tolerance_da])
             near = np.arange(start, stop)
-            same_sign = np.sign(height[near]) == np.sign(height[seed])
-            near = near[free[near] & same_sign & (near != seed)]
+            near = near[free[near] & (near != seed)]
             if near.size == 0:
                 break
             best = int(near[np.argmax(np.abs(height[near]))])

@@ -101,8 +101,8 @@ def rank_windows(
     """Rank the m/z windows a class is most sensitive to, isotope patterns counted once.
 
     The profile is smoothed below peak scale; its local extrema, of both signs, are taken by
-    falling height. Lobes nearer than a peak is wide are joined to the higher one, and peaks of
-    the same sign that continue its isotope pattern become its neighbours. On a list of picked
+    falling height. Lobes nearer than a peak is wide are joined to the higher one, and peaks that
+    continue its isotope pattern, of either sign, become its neighbours. On a list of picked
     peaks every bin is a candidate as it stands.
 
     Parameters
