@@ -11,7 +11,7 @@ from corespot.errors import ParamsError
 from corespot.explain.isotopes import ISOTOPE_SPACING_DA, expected_heavy_isotopes
 from corespot.explain.markers import Marker, marker_ranks, match_markers, parse_markers
 from corespot.explain.peaks import WINDOW_COLUMNS, is_continuous, rank_windows
-from corespot.explain.sensitivity import SensitivityProfile
+from corespot.explain.profile import SensitivityProfile
 from corespot.units import Tolerance
 
 MARKERS = pd.DataFrame(

@@ -7,12 +7,8 @@ import pytest
 
 from corespot.axis import MzAxis
 from corespot.errors import ModelError, StoreError
-from corespot.explain.sensitivity import (
-    SensitivityProfile,
-    average_profiles,
-    bin_sd,
-    sensitivity_profile,
-)
+from corespot.explain.profile import SensitivityProfile, average_profiles
+from corespot.explain.sensitivity import bin_sd, sensitivity_profile
 from corespot.io.artifacts import read_arrays, write_arrays
 
 

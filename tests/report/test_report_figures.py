@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from corespot.axis import MzAxis
 from corespot.explain.markers import Marker
 from corespot.explain.peaks import rank_windows
-from corespot.explain.sensitivity import SensitivityProfile, average_profiles
+from corespot.explain.profile import SensitivityProfile, average_profiles
 from corespot.report.downsample import downsample_minmax, minmax_indices
 from corespot.report.performance_figures import fold_boxes, leakage_gap
 from corespot.report.prediction_figures import confusion, reliability
+from corespot.report.preprocessing_figures import before_after
 from corespot.report.quality_figures import (
-    before_after,
     label_heatmap,
     mean_spectra,
     quality_by_tma,

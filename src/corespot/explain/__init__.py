@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from corespot.explain.markers import Marker, marker_ranks, parse_markers
 from corespot.explain.peaks import rank_windows
-from corespot.explain.sensitivity import (
-    SensitivityProfile,
-    average_profiles,
-    bin_sd,
-    sensitivity_profile,
-)
+from corespot.explain.profile import SensitivityProfile, average_profiles
+from corespot.explain.sensitivity import bin_sd, sensitivity_profile
 
 __all__ = [
     "Marker",

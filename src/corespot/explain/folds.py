@@ -11,7 +11,8 @@ import numpy.typing as npt
 from corespot.cohort.splits import FoldTable
 from corespot.cohort.tasks import TaskSpots
 from corespot.errors import StoreError
-from corespot.explain.sensitivity import SensitivityProfile, average_profiles, sensitivity_profile
+from corespot.explain.profile import SensitivityProfile, average_profiles
+from corespot.explain.sensitivity import sensitivity_profile
 from corespot.io.store import SpectraStore
 from corespot.progress import track
 from corespot.train.checkpoint import load_model

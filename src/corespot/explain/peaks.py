@@ -13,7 +13,7 @@ from scipy.signal import find_peaks
 from corespot.axis import MzAxis
 from corespot.explain.isotopes import isotope_neighbours
 from corespot.explain.markers import Marker, match_markers, parse_markers
-from corespot.explain.sensitivity import FloatArray, Quantity, SensitivityProfile
+from corespot.explain.profile import FloatArray, Quantity, SensitivityProfile
 
 #: Resolving power m/Δm (full width at half maximum) of a linear-era MALDI-TOF imaging run.
 DEFAULT_RESOLUTION = 4500.0

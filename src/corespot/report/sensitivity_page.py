@@ -12,7 +12,7 @@ import pandas as pd
 
 from corespot.explain.markers import Marker, marker_ranks
 from corespot.explain.peaks import rank_windows
-from corespot.explain.sensitivity import Quantity, SensitivityProfile
+from corespot.explain.profile import Quantity, SensitivityProfile
 from corespot.io.artifacts import write_arrays, write_table
 from corespot.report.html import Section, save_figure_json, write_page
 from corespot.report.sensitivity_figures import sensitivity_spectrum, window_ranking

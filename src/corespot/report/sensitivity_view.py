@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from corespot.explain.markers import Marker
-from corespot.explain.sensitivity import Quantity, SensitivityProfile
+from corespot.explain.profile import Quantity, SensitivityProfile
 from corespot.report.spectrum_traces import Stretch, band_traces, curve_traces, signed_traces
 from corespot.report.theme import MUTED, colour
 
