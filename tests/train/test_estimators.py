@@ -113,13 +113,13 @@ def test_overfits_eight_spots(name: str) -> None:
 
 
 def test_isotopenet_learns_and_carries_over_to_unseen_groups() -> None:
-    x, y, groups = peaks_problem(seed=1)
+    x, y, groups = peaks_problem(seed=1, n_bins=1000)
     seen = groups < 6
-    model = IsotopeNetClassifier(epochs=25, batch_size=32, learning_rate=3e-3, device="cpu").fit(
+    model = IsotopeNetClassifier(epochs=15, batch_size=32, learning_rate=3e-3, device="cpu").fit(
         x[seen], y[seen]
     )
     assert balanced_accuracy_score(y[~seen], model.predict(x[~seen])) > 0.9
-    assert len(model.history_) == 25
+    assert len(model.history_) == 15
     assert {"epoch", "loss", "balanced_accuracy", "seconds"} <= set(model.history_[0])
     assert model.history_[-1]["loss"] < model.history_[0]["loss"]
 
@@ -209,6 +209,29 @@ def test_a_checkpoint_of_another_fit_is_not_used(small: Problem, tmp_path: Path)
     (tmp_path / "checkpoint.safetensors").write_bytes(b"damaged")
     with pytest.warns(UserWarning, match="starts anew"):
         quick("isotopenet").fit(x, y, checkpoint=tmp_path)
+
+
+def test_more_epochs_go_on_from_a_finished_checkpoint(small: Problem, tmp_path: Path) -> None:
+    x, y, _ = small
+    quick("isotopenet", epochs=2).fit(x, y, checkpoint=tmp_path)
+    longer = quick("isotopenet", epochs=4).fit(x, y, checkpoint=tmp_path)
+    whole = quick("isotopenet", epochs=4).fit(x, y)
+    np.testing.assert_array_equal(longer.decision_scores(x), whole.decision_scores(x))
+
+
+def test_the_cosine_schedule_binds_the_epochs(small: Problem, tmp_path: Path) -> None:
+    x, y, _ = small
+    quick("isotopenet", schedule="cosine").fit(x, y, checkpoint=tmp_path)
+    with pytest.warns(UserWarning, match="another fit"):
+        quick("isotopenet", schedule="cosine", epochs=3).fit(x, y, checkpoint=tmp_path)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_bfloat16_trains_on_request(name: str, small: Problem) -> None:
+    x, y, _ = small
+    model = quick(name, precision="bf16").fit(x, y)
+    assert model.precision_ == "bf16"
+    assert np.isfinite(model.predict_proba(x)).all()
 
 
 def test_early_stopping_validates_on_other_groups(small: Problem) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg import solve_triangular
+from scipy.special import logsumexp, softmax
 
 from corespot.errors import ModelError
 
@@ -123,6 +125,31 @@ class NestedLda:
         solved = solve_triangular(block, self.whitened[:, :n_leading].T, lower=True, trans="T")
         result: Floats = solved.T / self.scale[:n_leading]
         return result
+
+
+def mean_output_jacobian(scores: Floats, of: Literal["probability", "logit"]) -> Floats:
+    """Mean derivative of each class's output by each class's score, shape (n_classes, n_classes).
+
+    Parameters
+    ----------
+    scores : ndarray of float64, shape (n, n_classes)
+        Scores before the softmax.
+    of : {"probability", "logit"}
+        Probability p of the class, or log(p / (1 - p)).
+    """
+    n_classes = scores.shape[1]
+    if of == "probability":
+        p = softmax(scores, axis=1)
+        result: Floats = np.diag(p.mean(axis=0)) - p.T @ p / len(p)
+        return result
+    if of != "logit":
+        raise ModelError(f"expected of='probability' or of='logit', got {of!r}")
+    jacobian = np.eye(n_classes)
+    for j in range(n_classes):
+        others = [i for i in range(n_classes) if i != j]
+        share = np.exp(scores[:, others] - logsumexp(scores[:, others], axis=1, keepdims=True))
+        jacobian[j, others] = -share.mean(axis=0)
+    return jacobian
 
 
 def _regular_factor(covariance: Floats) -> tuple[Floats, float]:

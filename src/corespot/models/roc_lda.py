@@ -9,24 +9,22 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field, field_validator
-from scipy.special import logsumexp, softmax
+from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import balanced_accuracy_score
-from sklearn.model_selection import StratifiedGroupKFold
 
 from corespot.errors import ModelError
 from corespot.models.bin_auc import bin_auc, discrimination
-from corespot.models.nested_lda import NestedLda
+from corespot.models.inner_splits import inner_splits
+from corespot.models.nested_lda import NestedLda, mean_output_jacobian
 from corespot.models.registry import register
 from corespot.models.spectra_input import check_groups, check_labels, check_spectra
 from corespot.settings import Settings
 
 Floats = npt.NDArray[np.float64]
-Splits = list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]
 
 #: The paper's range of K.
 DEFAULT_GRID = tuple(range(5, 101, 5))
-_DEALS = 20
 
 
 class RocLdaConfig(Settings):
@@ -247,7 +245,7 @@ class RocLdaClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 'k="inner" chooses K by grouped folds inside the training spectra: pass '
                 "fit(X, y, groups=tma), or give K as a number"
             )
-        splits = _inner_splits(
+        splits = inner_splits(
             check_groups(groups, len(x)), y, config.inner_folds, int(self.random_state)
         )
         scores = np.zeros((len(splits), len(self.k_grid_)))
@@ -256,31 +254,6 @@ class RocLdaClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             predicted = lda.scores(_take(x[test], bins), self.k_grid_).argmax(axis=2)
             scores[number] = [balanced_accuracy_score(y[test], each) for each in predicted]
         return {k: float(m) for k, m in zip(self.k_grid_, scores.mean(axis=0), strict=True)}
-
-
-def mean_output_jacobian(scores: Floats, of: Literal["probability", "logit"]) -> Floats:
-    """Mean derivative of each class's output by each class's score, shape (n_classes, n_classes).
-
-    Parameters
-    ----------
-    scores : ndarray of float64, shape (n, n_classes)
-        Scores before the softmax.
-    of : {"probability", "logit"}
-        Probability p of the class, or log(p / (1 - p)).
-    """
-    n_classes = scores.shape[1]
-    if of == "probability":
-        p = softmax(scores, axis=1)
-        result: Floats = np.diag(p.mean(axis=0)) - p.T @ p / len(p)
-        return result
-    if of != "logit":
-        raise ModelError(f"expected of='probability' or of='logit', got {of!r}")
-    jacobian = np.eye(n_classes)
-    for j in range(n_classes):
-        others = [i for i in range(n_classes) if i != j]
-        share = np.exp(scores[:, others] - logsumexp(scores[:, others], axis=1, keepdims=True))
-        jacobian[j, others] = -share.mean(axis=0)
-    return jacobian
 
 
 def _usable_grid(config: RocLdaConfig, n_bins: int) -> list[int]:
@@ -308,24 +281,3 @@ def _fit_best(
 
 def _take(x: npt.NDArray[np.floating], bins: npt.NDArray[np.int64]) -> Floats:
     return x[:, bins].astype(np.float64)
-
-
-def _inner_splits(
-    groups: npt.NDArray[np.generic], y: npt.NDArray[np.int64], n_folds: int, seed: int
-) -> Splits:
-    """Grouped folds with every class on both sides."""
-    n_classes = int(y.max()) + 1
-    fewest = min(len(np.unique(groups[y == c])) for c in range(n_classes))
-    folds = min(n_folds, fewest)
-    if folds >= 2:
-        for deal in range(_DEALS):
-            splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed % 2**31 + deal)
-            splits: Splits = list(splitter.split(groups, y, groups))
-            parts = [part for split in splits for part in split]
-            if all(len(np.unique(y[part])) == n_classes for part in parts):
-                return splits
-    raise ModelError(
-        f'k="inner" needs every class in two or more groups of the training spectra, in folds '
-        f"with all classes; the rarest class is in {fewest}. Give K as a number, or group by "
-        "patient or core"
-    )

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ from corespot.axis import MzAxis
 from corespot.errors import ModelError
 from corespot.io.artifacts import read_json, write_json
 from corespot.models.nested_lda import NestedLda
-from corespot.models.registry import build
+from corespot.models.registry import build, describe, entry
 from corespot.models.roc_lda import RocLdaClassifier
 from corespot.train.data import choose_device
 from corespot.train.estimator import Estimator, make_estimator, setting_names
@@ -112,6 +112,7 @@ def save_model(
             "history": estimator.history_,
             "model_size": {
                 "n_parameters": estimator.n_parameters_,
+                "receptive_field": _receptive_field(estimator, model),
                 "bytes": (part / WEIGHTS).stat().st_size,
             },
             "sha256": hashlib.sha256((part / WEIGHTS).read_bytes()).hexdigest(),
@@ -172,6 +173,14 @@ def load_model(folder: Path | str, *, device: str | None = "cpu") -> LoadedModel
     if axis.fingerprint != about["axis"]["fingerprint"] or len(classes) != len(about["labels"]):
         raise ModelError(f"{home / ABOUT}: axis or classes do not belong to {WEIGHTS}")
     return LoadedModel(estimator, axis, classes, list(about["recipe"]), about)
+
+
+def _receptive_field(estimator: Estimator, model: str) -> int | None:
+    config_type = entry(model).config
+    params = estimator.get_params(deep=False)
+    config = config_type(**{name: params[name] for name in config_type.model_fields})
+    field = describe(model, estimator.n_features_in_, len(estimator.classes_), config)
+    return cast("int | None", field["receptive_field"])
 
 
 def _dissect(estimator: Estimator) -> tuple[str, Arrays, dict[str, Any]]:

@@ -41,7 +41,7 @@ class TrainSettings(Settings):
         0.0, ge=0, description="λ of the penalty λ‖θ‖² on weights and batch norm scales"
     )
     schedule: Literal["constant", "cosine"] = Field(
-        "cosine", description="cosine: the step size falls to zero over the epochs"
+        "constant", description="cosine: the step size falls to zero over the epochs"
     )
     precision: Literal["auto", "float32", "bf16"] = Field(
         "auto", description="auto: bfloat16 where it pays and the hardware has it"

