@@ -18,14 +18,12 @@ from corespot.cohort.tasks import TaskSpots
 from corespot.evaluate.summary import evaluate_predictions, fold_table
 from corespot.io.artifacts import whole_folder, write_json, write_table
 from corespot.io.store import SpectraStore
+from corespot.tracking.headline import bins_kept, headline
 from corespot.tracking.provenance import dvc_hashes, git_state
 from corespot.tracking.pyfunc import log_ensemble
 from corespot.tracking.runs import Run, start_run
 from corespot.train.checkpoint import save_model
 from corespot.train.crossvalidate import FoldResult, cross_validate, predictions_table
-
-#: Metrics of each level that become MLflow metrics of a run.
-_LOGGED = ("balanced_accuracy", "auc", "f1", "sensitivity", "specificity")
 
 
 @dataclass(frozen=True)
@@ -183,7 +181,7 @@ def _record_fold(
         child.metric_rows(epochs)
         child.metrics(
             {
-                **_headline(levels),
+                **headline(levels),
                 "train_spot_balanced_accuracy": result.train_balanced_accuracy,
                 "train_test_gap": result.train_balanced_accuracy - test_balanced,
                 "fit_seconds": result.seconds,
@@ -233,7 +231,12 @@ def _record_whole(request: TrainingRequest, run: Run, done: list[_Recorded], par
         run_id=run.run_id,
     )
     if done[0].by_k:
-        metrics["k"] = _by_k_metrics(request, done)
+        metrics["k"] = bins_kept(
+            {k: pd.concat([one.by_k[k] for one in done]) for k in done[0].by_k},
+            spots,
+            task.classes,
+            chosen=[one.chosen_k for one in done],
+        )
     write_json(part / "metrics.json", metrics)
     write_table(part / "predictions.parquet", predictions)
     write_table(part / "fold_metrics.parquet", fold_table(predictions, spots, task.classes))
@@ -242,7 +245,7 @@ def _record_whole(request: TrainingRequest, run: Run, done: list[_Recorded], par
         write_table(part / "history.parquet", history)
     run.metrics(
         {
-            **_headline(metrics),
+            **headline(metrics),
             "train_spot_balanced_accuracy": train_balanced,
             "train_test_gap": train_balanced - metrics["spot"]["balanced_accuracy"]["median"],
             "n_parameters": metrics["n_parameters"],
@@ -253,45 +256,6 @@ def _record_whole(request: TrainingRequest, run: Run, done: list[_Recorded], par
         run.artifact(file, "tables")
     run.artifact(part / "metrics.json")
     run.tags({"model_uri": log_ensemble(run, part / "models", corespot.__version__)})
-
-
-def _by_k_metrics(request: TrainingRequest, done: list[_Recorded]) -> dict[str, Any]:
-    """Worst and best number of bins, as the paper reports, and what inner folds chose."""
-    table = {}
-    for k in sorted(done[0].by_k):
-        levels = evaluate_predictions(
-            pd.concat([one.by_k[k] for one in done], ignore_index=True),
-            request.store.spots,
-            request.task.classes,
-            n_bootstrap=0,
-        )
-        table[k] = {
-            level: levels[level]["balanced_accuracy"]["median"] for level in ("spot", "core")
-        }
-    ranked = sorted(table, key=lambda k: table[k]["spot"])
-    return {
-        "worst": {"k": ranked[0], **table[ranked[0]]},
-        "best": {"k": ranked[-1], **table[ranked[-1]]},
-        "chosen": [one.chosen_k for one in done],
-        "all": {str(k): values for k, values in table.items()},
-    }
-
-
-def _headline(levels: Mapping[str, Any]) -> dict[str, float | None]:
-    values: dict[str, float | None] = {}
-    for level in ("spot", "core", "core_mean", "patient"):
-        for metric in _LOGGED:
-            entry = levels.get(level, {}).get(metric)
-            if isinstance(entry, Mapping) and entry.get("median") is not None:
-                values[f"{level}_{metric}"] = entry["median"]
-        balanced = levels.get(level, {}).get("balanced_accuracy", {})
-        for name, key, at in (("iqr_low", "iqr", 0), ("iqr_high", "iqr", 1)):
-            if balanced.get(key):
-                values[f"{level}_balanced_accuracy_{name}"] = balanced[key][at]
-        for name, at in (("ci_low", 0), ("ci_high", 1)):
-            if balanced.get("ci95"):
-                values[f"{level}_balanced_accuracy_{name}"] = balanced["ci95"][at]
-    return values
 
 
 def _described(request: TrainingRequest) -> dict[str, Any]:
