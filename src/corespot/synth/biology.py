@@ -63,8 +63,8 @@ class BiologySettings(Settings):
     n_factors: int = Field(default=6, ge=1)
     factor_share: float = Field(default=0.5, ge=0, le=1)
     tissue_sd: float = Field(default=0.5, ge=0)
-    marker_log_fold: float = Field(default=1.0, ge=0)
-    marker_log_area: float = 1.5
+    marker_log_fold: float = Field(default=1.1, ge=0)
+    marker_log_area: float = 1.8
     stroma_share: float = Field(default=0.1, ge=0, le=1)
     n_weak_subtype: int = Field(default=6, ge=0)
     weak_log_fold: tuple[float, float] = (0.15, 0.35)
