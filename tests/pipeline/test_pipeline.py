@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 
 PARAMS = {
+    **yaml.safe_load((ROOT / "params.yaml").read_text()),
     "cohort": "data/raw/small",
     "tasks": {"ADSQ": {"label": "subtype", "classes": ["AD", "SQ"], "where": {"roi": 1}}},
     "synth": {"small": {"preset": "tiny", "seed": 3}},
@@ -180,7 +182,8 @@ def test_pages_need_no_network(project: Project) -> None:
     assert len(pages) == 4
     for page in pages:
         text = page.read_text(encoding="utf-8")
-        assert 'src="http' not in text and "cdn.plot.ly" not in text.split("<body")[0]
+        assert not re.search(r"<(script|link|img|iframe)[^>]+(src|href)=['\"]?(https?:)?//", text)
+        assert "Content-Security-Policy" in text
 
 
 def test_nothing_to_do_does_nothing_and_a_change_reruns_what_depends_on_it(

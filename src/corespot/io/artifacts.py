@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import psutil
 
 from corespot.errors import StoreError
 
@@ -21,8 +23,7 @@ from corespot.errors import StoreError
 def whole_file(path: Path | str) -> Iterator[Path]:
     """Give a temporary path beside `path`; rename it to `path` if the block succeeds."""
     final = Path(path)
-    final.parent.mkdir(parents=True, exist_ok=True)
-    part = final.with_name(f".{final.name}.part-{os.getpid()}{final.suffix}")
+    part = _part_of(final, suffix=final.suffix)
     try:
         yield part
         part.replace(final)
@@ -34,16 +35,37 @@ def whole_file(path: Path | str) -> Iterator[Path]:
 def whole_folder(path: Path | str) -> Iterator[Path]:
     """Give a temporary folder beside `path`; put it in place of `path` if the block succeeds."""
     final = Path(path)
-    final.parent.mkdir(parents=True, exist_ok=True)
-    part = final.with_name(f".{final.name}.part-{os.getpid()}")
+    part = _part_of(final)
     part.mkdir()
+    old = final.with_name(f".{final.name}.part-{os.getpid()}-old")
     try:
         yield part
+        # Renamed away whole, so that an interruption never leaves half of what was there.
         if final.exists():
-            shutil.rmtree(final)
-        part.rename(final)
+            final.rename(old)
+        try:
+            part.rename(final)
+        except OSError:
+            if old.exists():
+                old.rename(final)
+            raise
     finally:
         shutil.rmtree(part, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _part_of(final: Path, suffix: str = "") -> Path:
+    """Temporary name beside `final`; what killed processes left under such names is removed."""
+    final.parent.mkdir(parents=True, exist_ok=True)
+    stem = f".{final.name}.part-"
+    for leftover in final.parent.glob(f"{glob.escape(stem)}*"):
+        owner = leftover.name.removeprefix(stem).removesuffix(suffix).removesuffix("-old")
+        if owner.isdigit() and not psutil.pid_exists(int(owner)):
+            if leftover.is_dir():
+                shutil.rmtree(leftover, ignore_errors=True)
+            else:
+                leftover.unlink(missing_ok=True)
+    return final.with_name(f"{stem}{os.getpid()}{suffix}")
 
 
 def write_json(path: Path | str, content: Any) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ import pandas as pd
 from corespot.cohort.locate import locate_spots
 from corespot.cohort.tables import CORE_COLUMNS, RESERVED_COLUMNS, SPOT_COLUMNS, Cohort, join_tables
 from corespot.errors import CohortError, Problem
-from corespot.io.artifacts import write_json, write_table
+from corespot.io.artifacts import whole_folder, write_json, write_table
 from corespot.io.cohort_tables import FolderTables, read_cohort_tables
 from corespot.io.imzml import open_imzml, write_imzml
 
@@ -131,11 +129,7 @@ def write_cohort(
     """
     final = Path(folder)
     _refuse_occupied(final, overwrite=overwrite)
-    final.parent.mkdir(parents=True, exist_ok=True)
-    part = final.with_name(f".{final.name}.part-{os.getpid()}")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir()
-    try:
+    with whole_folder(final) as part:
         left_out = [column for column in cores.columns if column != "core"]
         left_out += [*CORE_COLUMNS[1:], *RESERVED_COLUMNS]
         kept = [column for column in spots.columns if column not in left_out]
@@ -147,9 +141,6 @@ def write_cohort(
         for file, coordinates, blocks, mz in measurements:
             write_imzml(part / _bare(file), coordinates=coordinates, blocks=blocks, mz=mz)
         cohort = load_cohort(part)
-        _replace(part, final)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return cohort
 
 
@@ -175,19 +166,6 @@ def _refuse_occupied(final: Path, *, overwrite: bool) -> None:
             )
         ]
     )
-
-
-def _replace(part: Path, final: Path) -> None:
-    old = final.with_name(f".{final.name}.old-{os.getpid()}")
-    if final.exists():
-        final.rename(old)
-    try:
-        part.rename(final)
-    except OSError:
-        if old.exists():
-            old.rename(final)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def _write_extra(path: Path, content: pd.DataFrame | Mapping[str, Any]) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ import pandas as pd
 
 from corespot.axis import MzAxis
 from corespot.errors import StoreError
+from corespot.io.artifacts import whole_folder
 
 FORMAT_VERSION = 1
 DTypeName = Literal["float32", "float16"]
@@ -169,10 +168,7 @@ def create_store(
     scale : float
         Factor applied before the cast, so that small numbers survive float16.
     """
-    final = Path(path)
-    part = final.with_name(f".{final.name}.part-{os.getpid()}")
-    part.mkdir(parents=True)
-    try:
+    with whole_folder(path) as part:
         writer = StoreWriter(part, len(spots), axis, dtype, scale)
         yield writer
         writer._finish()
@@ -188,11 +184,5 @@ def create_store(
             "n_spots": len(spots),
             "n_bins": axis.n_bins,
         }
-        (part / "store.json").write_text(
-            json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8"
-        )
-        if final.exists():
-            shutil.rmtree(final)
-        part.rename(final)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+        text = json.dumps(content, indent=2, sort_keys=True) + "\n"
+        (part / "store.json").write_text(text, encoding="utf-8")

@@ -94,6 +94,15 @@ class Run:
         with child._ended():
             yield child
 
+    def end_unfinished(self, status: str) -> None:
+        """Give this run and its children `status` where they still count as running."""
+        children = self.client.search_runs(
+            [self.experiment], f"tags.`mlflow.parentRunId` = '{self.run_id}'"
+        )
+        for run in [*children, self.client.get_run(self.run_id)]:
+            if run.info.status == "RUNNING":
+                self.client.set_terminated(run.info.run_id, status)
+
     @contextmanager
     def _ended(self) -> Iterator[None]:
         try:

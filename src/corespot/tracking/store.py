@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 from contextlib import closing
@@ -56,6 +57,8 @@ def prepare_store(uri: str | None = None, root: Path | None = None) -> str:
     import mlflow
 
     resolved = resolve_uri(uri, root)
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     mlflow.set_tracking_uri(resolved)
     if not resolved.startswith("sqlite:///"):
         return resolved

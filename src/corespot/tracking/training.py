@@ -16,12 +16,12 @@ import corespot
 from corespot.cohort.splits import Fold, FoldTable
 from corespot.cohort.tasks import TaskSpots
 from corespot.evaluate.summary import evaluate_predictions, fold_table
-from corespot.io.artifacts import whole_folder, write_json, write_table
+from corespot.io.artifacts import whole_file, whole_folder, write_json, write_table
 from corespot.io.store import SpectraStore
 from corespot.tracking.headline import bins_kept, headline
 from corespot.tracking.provenance import dvc_hashes, git_state
 from corespot.tracking.pyfunc import log_ensemble
-from corespot.tracking.runs import Run, start_run
+from corespot.tracking.runs import Run, reopen_run, start_run
 from corespot.train.checkpoint import save_model
 from corespot.train.crossvalidate import FoldResult, cross_validate, predictions_table
 
@@ -116,6 +116,7 @@ def train_and_record(request: TrainingRequest, run: Run, out: Path, checkpoints:
     checkpoints : Path
         Folder from which an interrupted run goes on; removed when the stage is done.
     """
+    _end_interrupted(run, checkpoints / "run_id.txt")
     run.params(_described(request))
     epochs: list[tuple[int, Mapping[str, float]]] = []
 
@@ -141,6 +142,16 @@ def train_and_record(request: TrainingRequest, run: Run, out: Path, checkpoints:
         _record_whole(request, run, done, part)
         (part / "run_id.txt").write_text(run.run_id + "\n", encoding="utf-8")
     shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+def _end_interrupted(run: Run, marker: Path) -> None:
+    """Mark the run of an interrupted try as killed, and leave word for the next one."""
+    if marker.is_file():
+        former = reopen_run(marker.read_text(encoding="utf-8").strip(), run.client.tracking_uri)
+        if former is not None:
+            former.end_unfinished("KILLED")
+    with whole_file(marker) as part:
+        part.write_text(run.run_id + "\n", encoding="utf-8")
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +17,7 @@ from safetensors.numpy import save_file
 
 from corespot.axis import MzAxis
 from corespot.errors import ModelError
-from corespot.io.artifacts import read_json, write_json
+from corespot.io.artifacts import read_json, whole_folder, write_json
 from corespot.models.nested_lda import NestedLda
 from corespot.models.registry import build, describe, entry
 from corespot.models.roc_lda import RocLdaClassifier
@@ -94,10 +92,7 @@ def save_model(
     model, arrays, fitted = _dissect(estimator)
     arrays["axis.mz"] = axis.mz
     params = estimator.get_params(deep=False)
-    final = Path(folder)
-    part = final.with_name(f".{final.name}.part-{os.getpid()}")
-    part.mkdir(parents=True)
-    try:
+    with whole_folder(folder) as part:
         save_file({k: np.asarray(v, order="C") for k, v in arrays.items()}, part / WEIGHTS)
         content = {
             "format_version": FORMAT_VERSION,
@@ -118,11 +113,6 @@ def save_model(
             "sha256": hashlib.sha256((part / WEIGHTS).read_bytes()).hexdigest(),
         }
         write_json(part / ABOUT, content)
-        if final.exists():
-            shutil.rmtree(final)
-        part.rename(final)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def load_model(folder: Path | str, *, device: str | None = "cpu") -> LoadedModel:
