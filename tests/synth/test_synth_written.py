@@ -12,6 +12,7 @@ from corespot.io.artifacts import read_json
 from corespot.io.check import check_cohort
 from corespot.io.cohort_folder import load_cohort, write_cohort
 from corespot.io.imzml import open_imzml
+from corespot.preprocess.quality import mass_shift_ppm
 from corespot.synth import make_cohort, preset
 
 TASKS = {
@@ -46,3 +47,18 @@ def test_written_cohort_passes_the_check_and_holds_the_same_spectra(tmp_path: Pa
             assert np.array_equal(file.mz, made.axis.mz)
             expected = np.concatenate(list(m.blocks))
             assert np.array_equal(file.intensity_block(np.arange(len(file))), expected)
+
+
+def test_the_planted_calibration_shift_is_seen_in_the_quality_table(tmp_path):
+    """Ten ppm are a twentieth of a bin of the demo: only the shape of the peaks shows them."""
+    settings = preset("demo")
+    cohort = make_cohort(settings, 7)
+    axis = cohort.axis
+    means = {tma: cohort.expected(tma).mean(axis=0) for tma in sorted(cohort.cores["tma"].unique())}
+    unit = {tma: mean / mean.sum() for tma, mean in means.items()}
+    reference = np.mean(list(unit.values()), axis=0)
+    found = [mass_shift_ppm(unit[tma], reference, axis)[0] for tma in unit]
+    planted = cohort.truth["artifacts"]["calibration"]["tma"]
+    true = [planted[tma]["coefficients"][0] for tma in unit]
+    assert np.corrcoef(found, true)[0, 1] > 0.8
+    assert np.ptp(found) > 5

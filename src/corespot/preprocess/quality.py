@@ -8,12 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.interpolate import CubicSpline
 
 from corespot.axis import MzAxis
 from corespot.preprocess.step import DataKind
 
 #: Peaks of the cohort's mean spectrum that the shift is measured on.
 N_SHIFT_PEAKS = 50
+#: Bins above half height from which a peak has a centre of its own.
+_WELL_SAMPLED = 2
 #: Largest shift looked for.
 MAX_SHIFT_PPM = 500.0
 
@@ -115,9 +118,11 @@ def mass_shift_ppm(
 ) -> tuple[float, int]:
     """Median offset of a mean spectrum's peaks from the reference's, in ppm.
 
-    The peaks are the reference's highest local maxima that stand out of their neighbourhood;
-    each is looked for within 500 ppm (or two bins), and the centres of the two upper halves are
-    compared: an apex would be drawn to the points of the axis by resampling.
+    The peaks are the reference's highest local maxima that stand out of their neighbourhood. Each
+    is looked for within 500 ppm (or two bins). Well-sampled peaks are compared by the centres of
+    their upper halves. A peak of one or two bins has no such centre: its highest bin stays the
+    same under small shifts, and a least-squares fit of level, height and slope of the reference's
+    peak sees them.
 
     Returns
     -------
@@ -126,6 +131,7 @@ def mass_shift_ppm(
     n_peaks : int
         Peaks compared.
     """
+    slope = CubicSpline(axis.mz, reference).derivative()
     offsets = []
     for top in _clear_peaks(reference):
         mz = float(axis.mz[top])
@@ -136,10 +142,22 @@ def mass_shift_ppm(
         there = low + int(np.argmax(spectrum[low:high]))
         if not low < there < high - 1:
             continue
-        at_reference = _centre(axis.mz, reference, top, reach)
-        offsets.append(
-            (_centre(axis.mz, spectrum, there, reach) - at_reference) / at_reference * 1e6
-        )
+        here, weight = _upper_half(spectrum, there, reach)
+        at_reference, reference_weight = _upper_half(reference, top, reach)
+        if min(weight.size, reference_weight.size) >= _WELL_SAMPLED:
+            offset = float(
+                np.average(axis.mz[here], weights=weight)
+                - np.average(axis.mz[at_reference], weights=reference_weight)
+            )
+        else:
+            window = slice(low, high)
+            x = axis.mz[window]
+            shape = np.stack([reference[window], -slope(x), np.ones(x.size)], axis=1)
+            height, drift, _ = np.linalg.lstsq(shape, spectrum[window], rcond=None)[0]
+            if height <= 0:
+                continue
+            offset = float(drift / height)
+        offsets.append(offset / mz * 1e6)
     if len(offsets) < 3:
         return float("nan"), len(offsets)
     return float(np.median(offsets)), len(offsets)
@@ -160,19 +178,19 @@ def _clear_peaks(reference: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     return chosen
 
 
-def _centre(
-    mz: npt.NDArray[np.float64], spectrum: npt.NDArray[np.float64], top: int, reach: int
-) -> float:
-    """Centre of gravity of what rises above half height around bin `top`."""
-    low, high = max(top - reach, 0), min(top + reach + 1, len(mz))
+def _upper_half(
+    spectrum: npt.NDArray[np.float64], top: int, reach: int
+) -> tuple[slice, npt.NDArray[np.float64]]:
+    """Bins around `top` above half height, at most `reach` away, and how far they rise above."""
+    low, high = max(top - reach, 0), min(top + reach + 1, len(spectrum))
     half = (spectrum[top] + spectrum[low:high].min()) / 2
     first = last = top
     while first > low and spectrum[first - 1] > half:
         first -= 1
     while last < high - 1 and spectrum[last + 1] > half:
         last += 1
-    weight = spectrum[first : last + 1] - half
-    return float((mz[first : last + 1] * weight).sum() / weight.sum())
+    bins = slice(first, last + 1)
+    return bins, spectrum[bins] - half
 
 
 def _unit(mean: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
