@@ -74,6 +74,31 @@ def synth(
 
 
 @app.command()
+def preview(
+    file: Annotated[Path, typer.Argument(help="An imzML file; it needs no tables.")],
+    spectrum: Annotated[int, typer.Option(help="Which spectrum, from 0.")] = 0,
+    zoom: Annotated[float | None, typer.Option(help="m/z to look at closely.")] = None,
+    out: Annotated[Path, typer.Option(help="Page to write.")] = Path("preview.html"),
+) -> None:
+    """Show one spectrum before and after the recipe of params.yaml, to try a recipe quickly."""
+    from corespot.io.preview import preview_spectrum
+    from corespot.params import load_params
+    from corespot.report.html import Section, write_page
+    from corespot.report.preprocessing_figures import before_after, clearest_window
+
+    shown = preview_spectrum(file, spectrum, load_params().preprocess)
+    figure = before_after(
+        shown.raw,
+        shown.processed,
+        zoom=clearest_window(*shown.raw, around=zoom),
+        spot=f"{file.name}, spectrum {spectrum}",
+    )
+    write_page(out, f"Preview: {file.name}", [Section("Recipe", [*shown.notes, figure])])
+    typer.echo("\n".join(shown.notes))
+    typer.echo(f"{out} written")
+
+
+@app.command()
 def models(
     n_bins: Annotated[int, typer.Option(help="Bins of the m/z axis.")] = 27286,
     n_classes: Annotated[int, typer.Option(help="Number of classes.")] = 2,

@@ -109,7 +109,7 @@ def test_overfits_eight_spots(name: str) -> None:
         settings["dropout"] = 0.0
     model = make_estimator(name, settings, seed=0, device="cpu").fit(x, y)
     assert model.score(x, y) == 1.0
-    assert model.history_[-1]["loss"] < 0.1
+    assert model.history_[-1]["train_loss"] < 0.1
 
 
 def test_isotopenet_learns_and_carries_over_to_unseen_groups() -> None:
@@ -120,8 +120,8 @@ def test_isotopenet_learns_and_carries_over_to_unseen_groups() -> None:
     )
     assert balanced_accuracy_score(y[~seen], model.predict(x[~seen])) > 0.9
     assert len(model.history_) == 15
-    assert {"epoch", "loss", "balanced_accuracy", "seconds"} <= set(model.history_[0])
-    assert model.history_[-1]["loss"] < model.history_[0]["loss"]
+    assert {"epoch", "train_loss", "train_balanced_accuracy", "seconds"} <= set(model.history_[0])
+    assert model.history_[-1]["train_loss"] < model.history_[0]["train_loss"]
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -106,7 +106,7 @@ def preprocess_cohort(
             str(name): stack.enter_context(open_imzml(Path(folder) / str(name)))
             for name in dict.fromkeys(spots["file"])
         }
-        plan = make_plan(files, spots, settings)
+        plan = make_plan(files, settings)
         tell = progress or (lambda _: None)
         for line in plan.notes():
             tell(line)
@@ -132,9 +132,7 @@ def preprocess_cohort(
         return tally.tables()
 
 
-def make_plan(
-    files: dict[str, ImzMLFile], spots: pd.DataFrame, settings: PreprocessSettings
-) -> Plan:
+def make_plan(files: dict[str, ImzMLFile], settings: PreprocessSettings) -> Plan:
     """Decide kind, axis and steps, or refuse.
 
     Raises

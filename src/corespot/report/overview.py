@@ -8,15 +8,36 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from corespot.axis import MzAxis
 from corespot.report.html import Preformatted, Section, write_page
 from corespot.report.performance_figures import fold_boxes, leakage_gap
 from corespot.report.prediction_figures import confusion, reliability
+from corespot.report.preprocessing_figures import before_after, clearest_window
 from corespot.report.quality_figures import label_heatmap, mean_spectra, quality_by_tma
 from corespot.report.tables import as_text, label_by_tma, readable, result_table
 from corespot.report.training_figures import learning_curves
+
+
+@dataclass(frozen=True)
+class Example:
+    """A spectrum that shows what preprocessing did.
+
+    Parameters
+    ----------
+    spot : str
+        File, position and core.
+    raw : (ndarray, ndarray)
+        m/z and intensity as measured.
+    processed : (MzAxis, ndarray)
+        The same spectrum in the store.
+    """
+
+    spot: str
+    raw: tuple[npt.NDArray[np.float64], npt.NDArray[Any]]
+    processed: tuple[MzAxis, npt.NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -41,6 +62,8 @@ class RunTables:
         Task to its spots with the column ``class``.
     quality : mapping of str to DataFrame
         ``spots``, ``tmas`` and ``mean_spectra`` of the preprocess stage.
+    example : Example, optional
+        One spectrum before and after preprocessing.
     """
 
     cohort: str
@@ -51,6 +74,7 @@ class RunTables:
     spots: pd.DataFrame
     labels: Mapping[str, pd.DataFrame]
     quality: Mapping[str, pd.DataFrame]
+    example: Example | None = None
 
 
 def write_overview(folder: Path, run: RunTables) -> None:
@@ -142,6 +166,14 @@ def _quality_sections(run: RunTables) -> Iterator[Section]:
     tmas = run.quality["tmas"]
     means = run.quality["mean_spectra"]
     yield Section("Spots by TMA", [quality_by_tma(spots, tmas), tmas])
+    if run.example is not None:
+        figure = before_after(
+            run.example.raw,
+            run.example.processed,
+            zoom=clearest_window(*run.example.raw),
+            spot=run.example.spot,
+        )
+        yield Section("Before and after", [figure])
     axis = MzAxis(means[means["tma"] == means["tma"].iloc[0]]["mz"].to_numpy(dtype=np.float64))
     for column, title in (
         ("raw_mean", "Mean raw spectrum of each TMA"),

@@ -55,3 +55,13 @@ def before_after(
     figure.update_yaxes(zeroline=True, zerolinecolor=INK)
     title = "One spectrum before and after preprocessing"
     return apply_theme(figure, title=title, subtitle=plain(spot), height=560, top=92)
+
+
+def clearest_window(
+    mz: npt.NDArray[np.floating], intensity: npt.NDArray[np.floating], around: float | None = None
+) -> tuple[float, float]:
+    """m/z range of one per cent around `around`, or around the highest point of a spectrum."""
+    if around is None:
+        around = float(mz[int(np.argmax(intensity))]) if len(mz) else 1000.0
+    half = max(around * 0.005, 3.0)
+    return around - half, around + half

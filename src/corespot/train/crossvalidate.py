@@ -157,8 +157,10 @@ def in_task_order(
 
 def inner_groups(
     task: TaskSpots, train: npt.NDArray[np.int64], grouping: Grouping, estimator: Any
-) -> npt.NDArray[np.str_]:
+) -> npt.NDArray[np.str_] | None:
     """What an inner split of a training part must keep together, shape (n_train,).
+
+    `None` for an estimator that makes no inner split.
 
     The outer grouping where the training part has enough of its groups, else the next finer one:
     with two TMAs, one is left to train on, and its patients are split.
@@ -174,9 +176,14 @@ def inner_groups(
     estimator : estimator
         Says how many inner folds it makes.
     """
-    n_inner = getattr(estimator, "inner_folds", getattr(estimator, "validation_folds", 2))
+    if getattr(estimator, "k", None) == "inner":
+        n_inner = int(estimator.inner_folds)
+    elif getattr(estimator, "early_stopping", False):
+        n_inner = int(estimator.validation_folds)
+    else:
+        return None
     spots = task.spots.iloc[train].reset_index(drop=True)
-    return strictest_groups(spots, task.y[train], int(n_inner), start=grouping)[1]
+    return strictest_groups(spots, task.y[train], n_inner, start=grouping)[1]
 
 
 def _by_k(estimator: Any, x_test: npt.NDArray[np.float32]) -> dict[int, npt.NDArray[np.float64]]:

@@ -118,9 +118,9 @@ def train_network(
     Returns
     -------
     list of dict
-        Per epoch: ``epoch``, ``loss`` (class-weighted, without penalty), ``balanced_accuracy`` of
-        the training passes (dropout on), ``seconds``, and with early stopping
-        ``validation_loss`` and ``validation_balanced_accuracy``.
+        Per epoch: ``epoch``, ``train_loss`` (class-weighted, without penalty),
+        ``train_balanced_accuracy`` of the training passes (dropout on), ``seconds``, and with
+        early stopping ``validation_loss`` and ``validation_balanced_accuracy``.
 
     Raises
     ------
@@ -237,7 +237,7 @@ def _epoch(
             "to a tenth), raise batch_size, or set precision: float32"
         )
     counts = confusion.cpu().numpy().reshape(k, k)
-    return {"loss": mean, "balanced_accuracy": balanced_accuracy(counts)}
+    return {"train_loss": mean, "train_balanced_accuracy": balanced_accuracy(counts)}
 
 
 def _validate(network: nn.Module, data: Labelled, weights: Tensor) -> dict[str, float]:
