@@ -6,7 +6,9 @@ from corespot.errors import told_plainly
 from corespot.io.artifacts import whole_folder, write_table
 from corespot.io.cohort_folder import load_cohort
 from corespot.io.preprocessed import preprocess_cohort
+from corespot.io.store import SpectraStore
 from corespot.params import load_params
+from corespot.report.quality_page import write_quality_page
 
 
 def main() -> None:
@@ -19,6 +21,8 @@ def main() -> None:
     with whole_folder("data/quality") as out:
         for name, table in quality.tables().items():
             write_table(out / f"{name}.parquet", table)
+        store = SpectraStore.open("data/store")
+        write_quality_page(out / "quality.html", folder, store, quality.tables())
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ from corespot.io.artifacts import whole_file, whole_folder, write_json
 from corespot.params import load_params
 from corespot.report.collect import collect_run
 from corespot.report.overview import results_markdown, write_overview
+from corespot.report.run_page import write_run_page
+from corespot.tracking.runs import add_to_run
 
 
 def main() -> None:
@@ -15,6 +17,12 @@ def main() -> None:
     run = collect_run(Path("data"), params.cohort, tasks=params.plain_tasks(), models=params.models)
     with whole_folder("reports/figures") as part:
         write_overview(part, run)
+        for task, models in run.metrics.items():
+            for model, scores in models.items():
+                pages = part / task / model
+                pages.mkdir(parents=True)
+                write_run_page(pages, run, task, model)
+                add_to_run(str(scores["run_id"]), pages, "performance", params.tracking.uri)
     with whole_file("reports/results.md") as file:
         file.write_text(results_markdown(run), encoding="utf-8")
     write_json("reports/metrics.json", run.metrics)

@@ -23,17 +23,12 @@ def main(task_name: str, model: str) -> None:
     trained, table = Path("data/train") / task_name / model, Path("data/ingest/markers.csv")
     folds = read_folds(Path("data/folds") / task_name)
     explained = explain_folds(store, task, folds, models=trained / "models")
-    out = Path("data/sensitivity") / task_name / model
+    markers = parse_markers(read_table(table)) if table.is_file() else ()
+    out, asked = Path("data/sensitivity") / task_name / model, params.sensitivity
+    title = f"{task_name}, {model}"
     with whole_folder(out) as part:
         write_sensitivity(
-            part,
-            explained.profile,
-            explained.folds,
-            explained.class_means,
-            markers=parse_markers(read_table(table)) if table.is_file() else (),
-            n_windows=params.sensitivity.windows,
-            of=params.sensitivity.of,
-            title=f"{task_name}, {model}",
+            part, explained, markers=markers, n_windows=asked.windows, of=asked.of, title=title
         )
     add_to_run(
         (trained / "run_id.txt").read_text().strip(), out, "sensitivity", params.tracking.uri

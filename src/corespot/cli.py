@@ -52,14 +52,32 @@ def synth(
     counterfactual: Annotated[
         bool, typer.Option(help="New patients, every class in every campaign.")
     ] = False,
+    design: Annotated[
+        str | None, typer.Option(help="balanced, partial, nested or nested_mixed.")
+    ] = None,
+    amplitude: Annotated[
+        float | None, typer.Option(help="Strength of the artifacts; 0 leaves them out.")
+    ] = None,
+    family: Annotated[
+        list[str] | None, typer.Option(help="Only this artifact family; may be repeated.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace a folder that is there.")] = False,
 ) -> None:
     """Write a synthetic TMA cohort with known truth."""
     from corespot.io.cohort_folder import write_cohort
-    from corespot.synth.request import SynthRequest, make_requested
+    from corespot.synth.request import SynthRequest, make_requested, only_families
 
+    artifacts = only_families(family) if family else {}
+    if amplitude is not None:
+        artifacts["amplitude"] = amplitude
     request = SynthRequest.parse(
-        {"preset": preset, "seed": seed, "counterfactual": counterfactual}, "corespot synth"
+        {
+            "preset": preset,
+            "seed": seed,
+            "counterfactual": counterfactual,
+            "settings": {"design": {"name": design} if design else {}, "artifacts": artifacts},
+        },
+        "corespot synth",
     )
     cohort = make_requested(request)
     write_cohort(
@@ -111,12 +129,9 @@ def models(
     if as_json:
         typer.echo(json.dumps(described, indent=2, ensure_ascii=False))
         return
-    import pandas as pd
+    from corespot.report.tables import aligned
 
-    from corespot.report.tables import as_text
-
-    cells = [{key: str(value) for key, value in one.items()} for one in described]
-    typer.echo(as_text(pd.DataFrame(cells)))
+    typer.echo(aligned(described))
 
 
 @app.command()
@@ -136,12 +151,11 @@ def results(
 ) -> None:
     """Print the result table of the last run and the commands that open the results."""
     from corespot.io.artifacts import read_json
-    from corespot.report.tables import as_text, readable, result_table
+    from corespot.report.tables import results_text
 
-    typer.echo("\nbalanced accuracy, median (quartiles) over the folds or repeats\n")
-    typer.echo(as_text(readable(result_table(read_json(metrics)))))
-    typer.echo("\nopen the runs:      make mlflow    (http://127.0.0.1:5000)")
-    typer.echo("open the results:   reports/figures/index.html, reports/figures/quality.html")
+    typer.echo("\n" + results_text(read_json(metrics)))
+    typer.echo("open the runs:      make mlflow    (http://127.0.0.1:5000)")
+    typer.echo("open the results:   reports/figures/index.html, data/quality/quality.html")
     typer.echo("open what was read: data/sensitivity/<task>/<model>/sensitivity.html")
 
 
@@ -155,22 +169,14 @@ def transfer(
     """Apply the trained models of a task to another cohort, and say how well they do there."""
     from corespot.io.artifacts import read_json
     from corespot.params import load_params
-    from corespot.report.tables import as_text, readable, result_table
+    from corespot.report.tables import transfer_text
     from corespot.tracking.transfer import transfer_models
 
     trained = Path("data/train") / task / model
     definition = load_params().task(task).plain()
     there = transfer_models(trained / "models", folder, name=task, task=definition)
     here = read_json(trained / "metrics.json")
-    if as_json:
-        typer.echo(json.dumps(there, indent=2))
-        return
-    compared = {task: {f"{model}, own folds": here, f"{model}, {folder.name}": there}}
-    typer.echo(as_text(readable(result_table(compared))))
-    fall = (
-        here["spot"]["balanced_accuracy"]["median"] - there["spot"]["balanced_accuracy"]["median"]
-    )
-    typer.echo(f"\nfall of the balanced accuracy on spots: {fall:.3f}")
+    typer.echo(json.dumps(there, indent=2) if as_json else transfer_text(task, model, here, there))
 
 
 @app.command()

@@ -149,7 +149,15 @@ def test_runs_are_a_tree_that_says_where_it_came_from(project: Project) -> None:
     assert {scores["run_id"] for scores in stored.values()} == set(parents["run_id"])
     net = parents[parents["tags.model"] == "isotopenet"].iloc[0]
     folder = project.root / "mlruns/artifacts/small" / net["run_id"] / "artifacts"
-    for artifact in ("sensitivity/sensitivity.npz", "sensitivity/sensitivity.html", "metrics.json"):
+    for artifact in (
+        "metrics.json",
+        "performance/performance.html",
+        "performance/learning_curves.json",
+        "sensitivity/sensitivity.html",
+        "sensitivity/sensitivity.npz",
+        "tables/folds.parquet",
+        "tables/predictions.parquet",
+    ):
         assert (folder / artifact).is_file(), artifact
     assert not list((project.root / "mlruns/artifacts").rglob("*.pkl"))
 
@@ -177,9 +185,12 @@ def test_the_served_model_takes_raw_spectra(project: Project) -> None:
 
 
 def test_pages_need_no_network(project: Project) -> None:
-    pages = [*(project.root / "reports/figures").glob("*.html")]
-    pages += [*(project.root / "data/sensitivity").rglob("*.html")]
-    assert len(pages) == 4
+    pages = [*(project.root / "reports").rglob("*.html"), *(project.root / "data").rglob("*.html")]
+    names = sorted(page.name for page in pages)
+    assert (
+        names
+        == ["index.html"] + ["performance.html"] * 2 + ["quality.html"] + ["sensitivity.html"] * 2
+    )
     for page in pages:
         text = page.read_text(encoding="utf-8")
         assert not re.search(r"<(script|link|img|iframe)[^>]+(src|href)=['\"]?(https?:)?//", text)

@@ -6,14 +6,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from corespot.cohort.tasks import Task, select_spots
 from corespot.io.artifacts import read_json, read_table
-from corespot.io.imzml import open_imzml
-from corespot.io.store import SpectraStore
-from corespot.report.overview import Example, RunTables
+from corespot.report.overview import RunTables
 
 
 def collect_run(
@@ -63,27 +60,7 @@ def collect_run(
         leakage=_stacked(leakage),
         spots=spots,
         labels=labels,
-        quality={
-            name: read_table(data / "quality" / f"{name}.parquet")
-            for name in ("spots", "tmas", "mean_spectra")
-        },
-        example=_example(data, Path(cohort)),
     )
-
-
-def _example(data: Path, cohort: Path) -> Example | None:
-    """The spot of median TIC among those with intensity, as measured and as stored."""
-    quality = read_table(data / "quality" / "spots.parquet")
-    full = quality[~quality["empty"]].sort_values("tic", kind="stable")
-    if full.empty:
-        return None
-    row = int(full["row"].iloc[len(full) // 2])
-    store = SpectraStore.open(data / "store")
-    spot = store.spots.iloc[row]
-    with open_imzml(cohort / str(spot["file"])) as file:
-        raw = file.spectrum(int(spot["spectrum"]))
-    name = f"{spot['file']}, spot ({spot['x']}, {spot['y']}), core {spot['core']}: median TIC"
-    return Example(name, raw, (store.axis, store.take(np.array([row]))[0]))
 
 
 def _named(table: pd.DataFrame, task: str, model: str) -> pd.DataFrame:

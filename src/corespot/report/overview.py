@@ -1,4 +1,4 @@
-"""The report of a whole run: one page a subject, and an index that links them."""
+"""The report of a whole run: every task and model on one page."""
 
 from __future__ import annotations
 
@@ -8,36 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from corespot.axis import MzAxis
 from corespot.report.html import Preformatted, Section, write_page
 from corespot.report.performance_figures import fold_boxes, leakage_gap
 from corespot.report.prediction_figures import confusion, reliability
-from corespot.report.preprocessing_figures import before_after, clearest_window
-from corespot.report.quality_figures import label_heatmap, mean_spectra, quality_by_tma
-from corespot.report.tables import as_text, label_by_tma, readable, result_table
+from corespot.report.quality_figures import label_heatmap
+from corespot.report.tables import as_markdown, as_text, label_by_tma, readable, result_table
 from corespot.report.training_figures import learning_curves
-
-
-@dataclass(frozen=True)
-class Example:
-    """A spectrum that shows what preprocessing did.
-
-    Parameters
-    ----------
-    spot : str
-        File, position and core.
-    raw : (ndarray, ndarray)
-        m/z and intensity as measured.
-    processed : (MzAxis, ndarray)
-        The same spectrum in the store.
-    """
-
-    spot: str
-    raw: tuple[npt.NDArray[np.float64], npt.NDArray[Any]]
-    processed: tuple[MzAxis, npt.NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -60,10 +38,6 @@ class RunTables:
         Spot table.
     labels : mapping of str to DataFrame
         Task to its spots with the column ``class``.
-    quality : mapping of str to DataFrame
-        ``spots``, ``tmas`` and ``mean_spectra`` of the preprocess stage.
-    example : Example, optional
-        One spectrum before and after preprocessing.
     """
 
     cohort: str
@@ -73,17 +47,15 @@ class RunTables:
     leakage: pd.DataFrame
     spots: pd.DataFrame
     labels: Mapping[str, pd.DataFrame]
-    quality: Mapping[str, pd.DataFrame]
-    example: Example | None = None
 
 
 def write_overview(folder: Path, run: RunTables) -> None:
-    """Write ``index.html`` (results) and ``quality.html`` into `folder`.
+    """Write ``index.html`` into `folder`: results of all tasks and models.
 
     Parameters
     ----------
     folder : Path
-        Receives the pages.
+        Receives the page.
     run : RunTables
         What is shown.
     """
@@ -93,18 +65,10 @@ def write_overview(folder: Path, run: RunTables) -> None:
         list(_result_sections(run)),
         subtitle="research use only; not for diagnosis",
     )
-    write_page(
-        folder / "quality.html",
-        f"Quality of the spectra: {Path(run.cohort).name}",
-        list(_quality_sections(run)),
-        subtitle="descriptive; nothing of this is fed back into training",
-    )
 
 
 def results_markdown(run: RunTables) -> str:
     """The result table and the leakage gap as Markdown."""
-    from corespot.report.tables import as_markdown
-
     parts = [
         f"# Results: {Path(run.cohort).name}",
         as_markdown(readable(result_table(run.metrics))),
@@ -118,7 +82,29 @@ def results_markdown(run: RunTables) -> str:
             f"{name} (optimistic)" if name == "spot" else name for name in cells["grouping"]
         ]
         parts += ["## Leakage gap", as_markdown(cells.fillna("").astype(str))]
+    kept = bins_kept_table(run.metrics)
+    if len(kept):
+        parts += ["## Bins kept by ROC/LDA", as_markdown(kept.astype(str))]
     return "\n\n".join(parts) + "\n"
+
+
+def bins_kept_table(metrics: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> pd.DataFrame:
+    """Worst, best and chosen number of selected bins of every model that selects bins."""
+    rows = []
+    for task, models in metrics.items():
+        for model, scores in models.items():
+            if "k" not in scores:
+                continue
+            row: dict[str, object] = {"task": task, "model": model}
+            for name in ("worst", "best"):
+                one = scores["k"][name]
+                row[f"{name} K"] = one["k"]
+                row[f"{name}: spot"] = f"{one['spot']:.3f}"
+                row[f"{name}: core"] = f"{one['core']:.3f}"
+            row["chosen K, a fold each"] = ", ".join(str(k) for k in scores["k"]["chosen"])
+            row["chosen: spot"] = f"{scores['spot']['balanced_accuracy']['median']:.3f}"
+            rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def _result_sections(run: RunTables) -> Iterator[Section]:
@@ -139,6 +125,16 @@ def _result_sections(run: RunTables) -> Iterator[Section]:
         refused = run.leakage[run.leakage["balanced_accuracy"].isna()]
         reasons = [f"{row.task}, {row.grouping}: {row.reason}" for row in refused.itertuples()]
         yield Section("Leakage gap", [leakage_gap(measured), *reasons])
+    kept = bins_kept_table(run.metrics)
+    if len(kept):
+        yield Section(
+            "Bins kept by ROC/LDA",
+            [
+                "Worst and best K are chosen on the test folds, as the paper reports them; the "
+                "result table uses the K that inner folds chose, which never saw the test part.",
+                kept,
+            ],
+        )
     for task, models in run.metrics.items():
         labels = run.labels[task]
         parts: list[Any] = [label_heatmap(label_by_tma(labels, "class"))]
@@ -151,7 +147,7 @@ def _result_sections(run: RunTables) -> Iterator[Section]:
                     title=f"Confusion matrix: {model}",
                 )
             )
-        parts.append(reliability(_reliability_table(models)))
+        parts.append(reliability(reliability_table(models)))
         for model in models:
             epochs = run.history
             if len(epochs):
@@ -161,32 +157,8 @@ def _result_sections(run: RunTables) -> Iterator[Section]:
         yield Section(f"Task {task}", parts)
 
 
-def _quality_sections(run: RunTables) -> Iterator[Section]:
-    spots = run.quality["spots"]
-    tmas = run.quality["tmas"]
-    means = run.quality["mean_spectra"]
-    yield Section("Spots by TMA", [quality_by_tma(spots, tmas), tmas])
-    if run.example is not None:
-        figure = before_after(
-            run.example.raw,
-            run.example.processed,
-            zoom=clearest_window(*run.example.raw),
-            spot=run.example.spot,
-        )
-        yield Section("Before and after", [figure])
-    axis = MzAxis(means[means["tma"] == means["tma"].iloc[0]]["mz"].to_numpy(dtype=np.float64))
-    for column, title in (
-        ("raw_mean", "Mean raw spectrum of each TMA"),
-        ("preprocessed_mean", "Mean preprocessed spectrum of each TMA"),
-    ):
-        by_tma = {
-            str(tma): part[column].to_numpy(dtype=np.float64)
-            for tma, part in means.groupby("tma", sort=True)
-        }
-        yield Section(title, [mean_spectra(by_tma, axis, title=title)])
-
-
-def _reliability_table(models: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+def reliability_table(models: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    """Confidence against accuracy of spots, one row a model and bin, for `reliability`."""
     rows = [
         {
             "model": model,

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from corespot.explain.folds import ExplainedModel
 from corespot.explain.markers import Marker, marker_ranks
 from corespot.explain.peaks import rank_windows
 from corespot.explain.profile import Quantity, SensitivityProfile
@@ -22,9 +23,7 @@ from corespot.report.sensitivity_zooms import sensitivity_zooms
 
 def write_sensitivity(
     folder: Path,
-    profile: SensitivityProfile,
-    folds: dict[str, SensitivityProfile],
-    class_means: npt.NDArray[np.float64],
+    explained: ExplainedModel,
     *,
     markers: Sequence[Marker],
     n_windows: int,
@@ -38,12 +37,8 @@ def write_sensitivity(
     folder : Path
         Receives ``sensitivity.npz``, ``folds.npz``, ``windows.csv``, ``markers.csv`` (where there
         are markers), one figure a class as plotly JSON, and ``sensitivity.html``.
-    profile : SensitivityProfile
-        Mean over folds.
-    folds : dict of str to SensitivityProfile
-        Profile of every fold.
-    class_means : ndarray, shape (n_classes, n_bins)
-        Mean spectrum of every class.
+    explained : ExplainedModel
+        Mean profile, that of every fold, mean class spectra.
     markers : sequence of Marker
         The user's marker table.
     n_windows : int
@@ -58,8 +53,9 @@ def write_sensitivity(
     DataFrame
         The ranked windows of every class.
     """
+    profile, class_means = explained.profile, explained.class_means
     write_arrays(folder / "sensitivity.npz", {**profile.to_arrays(), "class_means": class_means})
-    write_arrays(folder / "folds.npz", _fold_arrays(folds))
+    write_arrays(folder / "folds.npz", _fold_arrays(explained.folds))
     tables, ranks, sections = [], [], []
     # Two classes mirror each other: one page section says it all, the table holds both.
     shown = [0] if len(profile.classes) == 2 else list(range(len(profile.classes)))

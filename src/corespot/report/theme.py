@@ -110,7 +110,7 @@ _TEMPLATE = go.layout.Template(
             "yanchor": "top",
             "font": {"size": 18, "color": INK},
         },
-        "xaxis": _AXIS,
+        "xaxis": _AXIS | {"exponentformat": "none"},
         "yaxis": _AXIS,
         "legend": {
             "orientation": "h",

@@ -251,6 +251,7 @@ def _record_whole(request: TrainingRequest, run: Run, done: list[_Recorded], par
     write_json(part / "metrics.json", metrics)
     write_table(part / "predictions.parquet", predictions)
     write_table(part / "fold_metrics.parquet", fold_table(predictions, spots, task.classes))
+    write_table(part / "folds.parquet", request.folds.assignment)
     if epochs:
         history = pd.concat([one.history for one in done], ignore_index=True)
         write_table(part / "history.parquet", history)
