@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
+
+# Idle threads of torch's thread pool spin by default: with another busy process on the machine an
+# epoch of IsotopeNet took 22 s instead of 3 s. Read when torch is first imported, hence here.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 if TYPE_CHECKING:
     from corespot.io.imzml import open_imzml
