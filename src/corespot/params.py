@@ -112,6 +112,13 @@ class Params(Settings):
                 raise ValueError(f"task name {name!r} must consist of letters, digits and _")
         return value
 
+    @field_validator("models")
+    @classmethod
+    def _some_different_models(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or len(set(value)) != len(value):
+            raise ValueError("expected one or more different models")
+        return value
+
     @property
     def cohort_name(self) -> str:
         """Last part of the cohort folder's path."""

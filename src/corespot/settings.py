@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Self, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -55,9 +55,11 @@ def _known_keys(cls: type[BaseModel], location: list[str]) -> list[str]:
     """Field names of the record at `location` inside `cls`, as far as types tell."""
     current: Any = cls
     for part in location:
+        if get_origin(current) is dict:
+            current = get_args(current)[1]
+            continue
         fields = getattr(current, "model_fields", {})
-        annotation = fields[part].annotation if part in fields else None
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+        if part not in fields:
             break
-        current = annotation
+        current = fields[part].annotation
     return list(getattr(current, "model_fields", {}))

@@ -16,10 +16,12 @@ from corespot.errors import StoreError
 from corespot.io.artifacts import (
     read_arrays,
     read_json,
+    read_table,
     whole_file,
     whole_folder,
     write_arrays,
     write_json,
+    write_table,
 )
 from corespot.io.store import SpectraStore, create_store
 
@@ -49,6 +51,7 @@ def test_what_killed_processes_left_is_cleared_away_and_nothing_else(tmp_path: P
     dead = dead_process()
     (tmp_path / f".out.part-{dead}").mkdir()
     (tmp_path / f".out.part-{dead}-old").mkdir()
+    (tmp_path / f".out.part-{os.getpid()}").mkdir()
     (tmp_path / f".out.part-{os.getppid()}").mkdir()
     (tmp_path / ".out.part-notes").mkdir()
     with whole_folder(tmp_path / "out"):
@@ -107,3 +110,34 @@ def test_an_incomplete_store_is_named(tmp_path: Path) -> None:
     (tmp_path / "s" / "axis.npy").unlink()
     with pytest.raises(StoreError, match=r"axis\.npy is missing"):
         SpectraStore.open(tmp_path / "s")
+
+
+def test_a_damaged_store_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "s"
+    make_store(folder, np.zeros((2, 3), np.float32))
+    sound = {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    def refused(name: str, message: str) -> None:
+        with pytest.raises(StoreError, match=message):
+            SpectraStore.open(folder)
+        (folder / name).write_bytes(sound[name])
+
+    np.save(folder / "spectra.npy", np.array([{}], dtype=object), allow_pickle=True)
+    refused("spectra.npy", "is damaged .*Python objects")
+    np.save(folder / "axis.npy", np.load(folder / "axis.npy")[::-1])
+    refused("axis.npy", "is damaged .*must increase")
+    np.save(folder / "axis.npy", np.load(folder / "axis.npy") + 5)
+    refused("axis.npy", "not the axis that store.json names")
+    (folder / "store.json").write_text("{")
+    refused("store.json", "is not JSON")
+    (folder / "spots.parquet").write_bytes(b"x")
+    refused("spots.parquet", "no table that can be read")
+    assert SpectraStore.open(folder).n_spots == 2
+
+
+def test_names_like_na_survive_a_csv(tmp_path: Path) -> None:
+    table = pd.DataFrame({"name": ["NA", "null", "None"], "mz": [1.5, np.nan, 2.5]})
+    write_table(tmp_path / "a.csv", table)
+    again = read_table(tmp_path / "a.csv")
+    assert list(again["name"]) == ["NA", "null", "None"]
+    assert again["mz"].isna().tolist() == [False, True, False]

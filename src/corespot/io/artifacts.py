@@ -60,7 +60,9 @@ def _part_of(final: Path, suffix: str = "") -> Path:
     stem = f".{final.name}.part-"
     for leftover in final.parent.glob(f"{glob.escape(stem)}*"):
         owner = leftover.name.removeprefix(stem).removesuffix(suffix).removesuffix("-old")
-        if owner.isdigit() and not psutil.pid_exists(int(owner)):
+        # In a container, every run may get the same process id: what bears ours is not in use.
+        own = owner == str(os.getpid())
+        if owner.isdigit() and (own or not psutil.pid_exists(int(owner))):
             if leftover.is_dir():
                 shutil.rmtree(leftover, ignore_errors=True)
             else:
@@ -122,11 +124,21 @@ def write_table(path: Path | str, table: pd.DataFrame) -> None:
 
 
 def read_table(path: Path | str) -> pd.DataFrame:
-    """Read a parquet or CSV table."""
+    """Read a parquet or CSV table; in CSV only an empty cell is missing, a name ``NA`` stays.
+
+    Raises
+    ------
+    StoreError
+        If it is missing or no such table.
+    """
     try:
-        return pd.read_csv(path) if Path(path).suffix == ".csv" else pd.read_parquet(path)
+        if Path(path).suffix == ".csv":
+            return pd.read_csv(path, keep_default_na=False, na_values=[""])
+        return pd.read_parquet(path)
     except FileNotFoundError:
         raise StoreError(f"{path} is missing; run `dvc repro` to make it") from None
+    except ValueError as error:  # pandas' and Arrow's own errors are all of this kind
+        raise StoreError(f"{path} is no table that can be read ({error}); make it again") from None
 
 
 def _jsonable(value: Any) -> Any:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from corespot.axis import MzAxis
 from corespot.errors import StoreError
-from corespot.io.artifacts import whole_folder
+from corespot.io.artifacts import read_json, read_table, whole_folder
 
 FORMAT_VERSION = 1
 DTypeName = Literal["float32", "float16"]
@@ -61,16 +61,27 @@ class SpectraStore:
                     f"{folder}: {name} is missing, so this is not a complete spectra store; "
                     "run `dvc repro preprocess` again"
                 )
-        meta = json.loads((folder / "store.json").read_text(encoding="utf-8"))
-        if meta.get("format_version") != FORMAT_VERSION:
+        meta = read_json(folder / "store.json")
+        version = meta.get("format_version") if isinstance(meta, dict) else None
+        if version != FORMAT_VERSION:
             raise StoreError(
-                f"{folder}: store format {meta.get('format_version')!r} cannot be read, this "
+                f"{folder}: store format {version!r} cannot be read, this "
                 f"version reads {FORMAT_VERSION}; run `dvc repro preprocess` again"
             )
-        spectra = np.load(folder / "spectra.npy", mmap_mode="r", allow_pickle=False)
-        mz = np.load(folder / "axis.npy", allow_pickle=False)
-        axis = MzAxis(mz, meta["axis_kind"])
-        spots = pd.read_parquet(folder / "spots.parquet")
+        try:
+            spectra = np.load(folder / "spectra.npy", mmap_mode="r", allow_pickle=False)
+            mz = np.load(folder / "axis.npy", allow_pickle=False)
+            axis = MzAxis(mz, meta["axis_kind"])
+        except (ValueError, KeyError) as error:
+            raise StoreError(
+                f"{folder} is damaged ({error}); run `dvc repro preprocess` again"
+            ) from None
+        if axis.fingerprint != meta.get("axis_fingerprint"):
+            raise StoreError(
+                f"{folder}: axis.npy is not the axis that store.json names; "
+                "run `dvc repro preprocess` again"
+            )
+        spots = read_table(folder / "spots.parquet")
         if spectra.shape != (len(spots), axis.n_bins):
             raise StoreError(
                 f"{folder}: spectra.npy is {spectra.shape}, but there are {len(spots)} spots and "

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 import corespot
-from corespot.cohort.splits import Fold, FoldTable
+from corespot.cohort.splits import FoldTable
 from corespot.cohort.tasks import TaskSpots
 from corespot.evaluate.summary import evaluate_predictions, fold_table
 from corespot.io.artifacts import whole_file, whole_folder, write_json, write_table
@@ -118,13 +118,7 @@ def train_and_record(request: TrainingRequest, run: Run, out: Path, checkpoints:
     """
     _end_interrupted(run, checkpoints / "run_id.txt")
     run.params(_described(request))
-    epochs: list[tuple[int, Mapping[str, float]]] = []
-
-    def on_epoch(fold: Fold, record: Mapping[str, float]) -> None:
-        epochs.append((int(record["epoch"]), {k: v for k, v in record.items() if k != "epoch"}))
-
     with whole_folder(out) as part:
-        done: list[_Recorded] = []
         results = cross_validate(
             request.store,
             request.task,
@@ -134,11 +128,8 @@ def train_and_record(request: TrainingRequest, run: Run, out: Path, checkpoints:
             seed=request.seed,
             device=request.device,
             checkpoints=checkpoints,
-            on_epoch=on_epoch,
         )
-        for result in results:
-            done.append(_record_fold(request, run, result, part, epochs))
-            epochs.clear()
+        done = [_record_fold(request, run, result, part) for result in results]
         _record_whole(request, run, done, part)
         (part / "run_id.txt").write_text(run.run_id + "\n", encoding="utf-8")
     shutil.rmtree(checkpoints, ignore_errors=True)
@@ -170,7 +161,6 @@ def _record_fold(
     run: Run,
     result: FoldResult,
     part: Path,
-    epochs: list[tuple[int, Mapping[str, float]]],
 ) -> _Recorded:
     fold, task = result.fold, request.task
     name = f"repeat{fold.repeat}-fold{fold.index}"
@@ -189,7 +179,13 @@ def _record_fold(
         {"task": task.name, "model": request.model, "level": "fold"},
     ) as child:
         child.params({**request.settings, "repeat": fold.repeat, "fold": fold.index})
-        child.metric_rows(epochs)
+        # The whole history: a fold that went on from a checkpoint has epochs of an earlier run.
+        child.metric_rows(
+            [
+                (int(entry["epoch"]), {k: v for k, v in entry.items() if k != "epoch"})
+                for entry in result.estimator.history_ or []
+            ]
+        )
         child.metrics(
             {
                 **headline(levels),
