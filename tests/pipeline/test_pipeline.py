@@ -197,6 +197,18 @@ def test_pages_need_no_network(project: Project) -> None:
         assert "Content-Security-Policy" in text
 
 
+def test_trained_models_can_be_tried_on_another_cohort(project: Project) -> None:
+    project.run("corespot", "synth", "tiny", "other", "--counterfactual", "--seed", "3")
+    said = project.run("corespot", "transfer", "ADSQ", "roc_lda", "other").stdout
+    assert "own cohort" in said and "other cohort" in said
+    found = json.loads(
+        project.run("corespot", "transfer", "ADSQ", "roc_lda", "other", "--json").stdout
+    )
+    assert found["spot"]["balanced_accuracy"]["repeats"] is not None
+    assert found["spot"]["n_repeats"] == 2  # one a fold's model
+    shutil.rmtree(project.root / "other")
+
+
 def test_nothing_to_do_does_nothing_and_a_change_reruns_what_depends_on_it(
     project: Project,
 ) -> None:
