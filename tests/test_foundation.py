@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from corespot.axis import MzAxis
-from corespot.errors import suggestion
+from corespot.errors import suggestion, told_plainly
 from corespot.seeding import derive_seed, generator
 from corespot.units import Tolerance, da_to_ppm, ppm_to_da
 
@@ -74,3 +76,14 @@ def test_streams_are_independent_and_fixed_for_ever() -> None:
 def test_suggestions_name_the_closest_or_all() -> None:
     assert suggestion("isotopnet", ["isotopenet", "roc_lda"]) == "did you mean 'isotopenet'?"
     assert suggestion("zzz", ["b", "a"]) == "known: a, b"
+
+
+def test_a_full_disk_is_told_plainly_and_a_fault_of_ours_is_not_hidden(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as stopped, told_plainly():
+        raise OSError(errno.ENOSPC, "No space left on device", "data/store")
+    assert stopped.value.code == 2
+    assert "No space left on device: data/store; check free space" in capsys.readouterr().err
+    with pytest.raises(FileNotFoundError), told_plainly():
+        raise FileNotFoundError(errno.ENOENT, "No such file", "x")

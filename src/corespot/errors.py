@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
+
+#: What the system says when a disk is full or may not be written: no fault of the program.
+_DISK_ERRORS = {
+    getattr(errno, name)
+    for name in ("EACCES", "EDQUOT", "EFBIG", "ENOSPC", "EPERM", "EROFS")
+    if hasattr(errno, name)
+}
 
 
 class CorespotError(Exception):
@@ -111,6 +119,16 @@ def told_plainly() -> Iterator[None]:
     except CorespotError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
+    except OSError as error:
+        if error.errno not in _DISK_ERRORS:
+            raise
+        where = f": {error.filename}" if error.filename else ""
+        print(
+            f"error: {error.strerror}{where}; check free space (df -h .) and permissions (ls -la), "
+            "then run again",
+            file=sys.stderr,
+        )
+        raise SystemExit(CorespotError.exit_code) from None
     except KeyboardInterrupt:
-        print("interrupted; outputs are as they were before", file=sys.stderr)
+        print("interrupted; run again to go on", file=sys.stderr)
         raise SystemExit(130) from None

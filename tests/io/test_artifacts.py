@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -141,3 +142,12 @@ def test_names_like_na_survive_a_csv(tmp_path: Path) -> None:
     again = read_table(tmp_path / "a.csv")
     assert list(again["name"]) == ["NA", "null", "None"]
     assert again["mz"].isna().tolist() == [False, True, False]
+
+
+def test_a_store_larger_than_the_disk_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("corespot.io.store.disk_usage", lambda _: SimpleNamespace(free=100))
+    with pytest.raises(StoreError, match="0 MB left; make room, or use dtype: float16"):
+        make_store(tmp_path / "s", np.zeros((20, 3), np.float32))
+    assert list(tmp_path.iterdir()) == []

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import disk_usage
 from typing import Any, Literal
 
 import numpy as np
@@ -114,6 +115,12 @@ class StoreWriter:
     """Fills a new store block by block; made by `create_store`."""
 
     def __init__(self, folder: Path, n_spots: int, axis: MzAxis, dtype: DTypeName, scale: float):
+        needed, free = n_spots * axis.n_bins * np.dtype(dtype).itemsize, disk_usage(folder).free
+        if needed > free:  # a memory map that outgrows the disk kills the process without a word
+            raise StoreError(
+                f"the spectra store needs {needed / 1e6:,.0f} MB, but the disk of {folder.parent} "
+                f"has {free / 1e6:,.0f} MB left; make room, or use dtype: float16"
+            )
         self._spectra = np.lib.format.open_memmap(
             folder / "spectra.npy", mode="w+", dtype=np.dtype(dtype), shape=(n_spots, axis.n_bins)
         )
