@@ -91,6 +91,21 @@ def test_a_store_gives_back_what_was_written(tmp_path: Path) -> None:
     assert rows == slice(0, 2) and np.array_equal(block, values[:2])
 
 
+def test_blocks_may_come_in_any_order_and_type(tmp_path: Path) -> None:
+    values = np.arange(12, dtype=np.float64).reshape(4, 3)
+    spots = pd.DataFrame({"core": list("abcd")})
+    axis = MzAxis.tof(500, 600, 3)
+    with create_store(
+        tmp_path / "s", spots=spots, axis=axis, meta={}, dtype="float16", scale=2.0
+    ) as store:
+        store.write(slice(2, 4), values[2:])
+        store.write(slice(0, 2), values[:2])
+        with pytest.raises(StoreError, match="do not take"):
+            store.write(slice(0, 2), values)
+    stored = np.load(tmp_path / "s" / "spectra.npy")
+    assert stored.dtype == np.float16 and np.array_equal(stored, 2 * values)
+
+
 def test_a_store_refuses_what_does_not_fit(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="exceeds 65504"):
         make_store(tmp_path / "s", np.full((1, 3), 1e5, np.float32), dtype="float16")

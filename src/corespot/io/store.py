@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import disk_usage
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -147,14 +147,17 @@ class StoreWriter:
                 f"rows {rows.start}-{rows.stop}: intensity {peak:g} exceeds {self._limit:g}, the "
                 "largest value of the store's number type; use float32 or normalise first"
             )
-        self._spectra[rows] = scaled
+        start, stop, step = rows.indices(len(self._written))
+        if step != 1 or scaled.shape != (stop - start, self._row_bytes // self._dtype.itemsize):
+            raise StoreError(f"rows {start}-{stop} do not take spectra of shape {scaled.shape}")
+        self._stream.seek(self._start + start * self._row_bytes)
+        self._stream.write(np.ascontiguousarray(scaled, dtype=self._dtype).data)
         self._written[rows] = True
 
     def _finish(self) -> None:
         if not self._written.all():
             missing = int((~self._written).sum())
             raise StoreError(f"{missing} spots were never written")
-        self._spectra.flush()
 
 
 @contextmanager
@@ -187,9 +190,10 @@ def create_store(
         Factor applied before the cast, so that small numbers survive float16.
     """
     with whole_folder(path) as part:
-        writer = StoreWriter(part, len(spots), axis, dtype, scale)
-        yield writer
-        writer._finish()
+        with (part / "spectra.npy").open("wb") as stream:
+            writer = StoreWriter(stream, len(spots), axis, dtype, scale)
+            yield writer
+            writer._finish()
         np.save(part / "axis.npy", axis.mz)
         spots.reset_index(drop=True).to_parquet(part / "spots.parquet")
         content = {
