@@ -112,18 +112,25 @@ class SpectraStore:
 
 
 class StoreWriter:
-    """Fills a new store block by block; made by `create_store`."""
+    """Fills a new store block by block; made by `create_store`.
 
-    def __init__(self, folder: Path, n_spots: int, axis: MzAxis, dtype: DTypeName, scale: float):
-        needed, free = n_spots * axis.n_bins * np.dtype(dtype).itemsize, disk_usage(folder).free
-        if needed > free:  # a memory map that outgrows the disk kills the process without a word
-            raise StoreError(
-                f"the spectra store needs {needed / 1e6:,.0f} MB, but the disk of {folder.parent} "
-                f"has {free / 1e6:,.0f} MB left; make room, or use dtype: float16"
-            )
-        self._spectra = np.lib.format.open_memmap(
-            folder / "spectra.npy", mode="w+", dtype=np.dtype(dtype), shape=(n_spots, axis.n_bins)
-        )
+    Blocks are written, not mapped: dirty pages of a map would count as the program's memory until
+    the kernel gets round to them, as much as the whole store.
+    """
+
+    def __init__(
+        self, stream: BinaryIO, n_spots: int, axis: MzAxis, dtype: DTypeName, scale: float
+    ) -> None:
+        self._dtype = np.dtype(dtype).newbyteorder("<")
+        header = {
+            "descr": np.lib.format.dtype_to_descr(self._dtype),
+            "fortran_order": False,
+            "shape": (n_spots, axis.n_bins),
+        }
+        np.lib.format.write_array_header_1_0(stream, header)
+        self._stream = stream
+        self._start = stream.tell()
+        self._row_bytes = axis.n_bins * self._dtype.itemsize
         self._limit = float(np.finfo(np.dtype(dtype)).max)
         self._scale = scale
         self._written = np.zeros(n_spots, dtype=bool)
@@ -190,6 +197,7 @@ def create_store(
         Factor applied before the cast, so that small numbers survive float16.
     """
     with whole_folder(path) as part:
+        _refuse_full_disk(part, len(spots) * axis.n_bins * np.dtype(dtype).itemsize)
         with (part / "spectra.npy").open("wb") as stream:
             writer = StoreWriter(stream, len(spots), axis, dtype, scale)
             yield writer
@@ -208,3 +216,13 @@ def create_store(
         }
         text = json.dumps(content, indent=2, sort_keys=True) + "\n"
         (part / "store.json").write_text(text, encoding="utf-8")
+
+
+def _refuse_full_disk(folder: Path, needed: int) -> None:
+    """Say before the work what would fail after it."""
+    free = disk_usage(folder).free
+    if needed > free:
+        raise StoreError(
+            f"the spectra store needs {needed / 1e6:,.0f} MB, but the disk of {folder.parent} "
+            f"has {free / 1e6:,.0f} MB left; make room, or use dtype: float16"
+        )
