@@ -18,6 +18,7 @@ help:  ## list the targets
 
 run: $(VENV)/.ready  ## set up, then run every stage over the cohort that params.yaml names
 	@$(BIN)/corespot init
+	@$(BIN)/corespot validate
 	@$(BIN)/dvc repro report
 	@$(BIN)/corespot results
 

@@ -7,13 +7,13 @@ from corespot.errors import CohortError, told_plainly
 from corespot.io.artifacts import whole_folder, write_json, write_table
 from corespot.io.check import check_cohort
 from corespot.io.cohort_folder import load_cohort
-from corespot.params import check_training, load_params
+from corespot.params import check_everything, load_params
 
 
 def main() -> None:
     """Refuse a broken cohort; otherwise write its spot table and summary."""
     params = load_params()
-    check_training(params)
+    check_everything(params)
     report = check_cohort(Path(params.cohort), tasks=params.plain_tasks())
     print(report.text(), file=sys.stdout if report.ok else sys.stderr)
     if not report.ok:

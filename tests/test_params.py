@@ -9,11 +9,12 @@ import pytest
 import yaml
 
 from corespot.errors import ParamsError
-from corespot.params import check_training, load_params
+from corespot.params import check_everything, load_params
 
 ROOT = Path(__file__).resolve().parents[1]
 GOOD: dict[str, Any] = {
     "cohort": "data/raw/x",
+    "synth": {"x": {"preset": "tiny"}},
     "tasks": {"T": {"label": "l", "classes": ["a", "b"]}},
     "models": ["roc_lda", "isotopenet"],
     "train": {"isotopenet": {"epochs": 5}},
@@ -28,7 +29,7 @@ def write(tmp_path: Path, **changes: Any) -> Path:
 
 def test_the_projects_own_params_are_sound() -> None:
     params = load_params(ROOT / "params.yaml")
-    check_training(params)
+    check_everything(params)
     assert list(params.tasks) == ["ADSQ", "LP"]
     assert params.models == ("roc_lda", "isotopenet")
     # The published preprocessing, in the published order.
@@ -50,6 +51,7 @@ def test_a_tasks_own_training_settings_replace_single_ones(tmp_path: Path) -> No
     [
         ({"cohrt": "x"}, "unknown key 'cohrt'; did you mean 'cohort'"),
         ({"folds": {"grup": "tma"}}, "did you mean 'group'"),
+        ({"folds": {"repeats": 100_000_000}}, "less than or equal to 1000"),
         ({"folds": {"k": 1}}, "greater than or equal to 2"),
         ({"tasks": {"T": {"label": "l", "classes": ["a"]}}}, "two or more different classes"),
         ({"tasks": {"T": {"label": "l", "classes": ["a", "a"]}}}, "two or more different classes"),
@@ -75,13 +77,16 @@ def test_faults_are_named(tmp_path: Path, changes: dict[str, Any], message: str)
         ({"train": {"isotopenet": {"epocs": 3}}}, "did you mean 'epochs'"),
         ({"train": {"isotopenet": {"epochs": -3}}}, "epochs"),
         ({"leakage": {"model": "lda"}}, "unknown model 'lda'"),
+        ({"train": {"residualnet": {"epocs": 3}}}, "did you mean 'epochs'"),
+        ({"cohort": "data/raw/nowhere"}, "there is no folder 'data/raw/nowhere'"),
+        ({"cohort": ""}, "there is no folder ''"),
     ],
 )
 def test_training_faults_are_named_before_anything_runs(
     tmp_path: Path, changes: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ParamsError, match=message):
-        check_training(load_params(write(tmp_path, **changes)))
+        check_everything(load_params(write(tmp_path, **changes)))
 
 
 def test_a_missing_or_broken_file_is_named(tmp_path: Path) -> None:

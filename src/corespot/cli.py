@@ -135,6 +135,19 @@ def models(
 
 
 @app.command()
+def validate() -> None:
+    """Check params.yaml: every key, every model's settings, and that the cohort is there."""
+    from corespot.params import check_everything, load_params
+
+    params = load_params()
+    check_everything(params)
+    typer.echo(
+        f"params.yaml is sound: {params.cohort}; tasks {', '.join(params.tasks)}; "
+        f"models {', '.join(params.models)}"
+    )
+
+
+@app.command()
 def init() -> None:
     """Prepare the project once: DVC without git if need be, and the MLflow store."""
     from corespot.tracking.project import initialise

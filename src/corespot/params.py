@@ -192,21 +192,27 @@ def _check_models(params: Params, where: str) -> None:
             raise ParamsError(f"{where}: unknown model {name!r}; {suggestion(name, known)}")
 
 
-def check_training(params: Params) -> None:
-    """Refuse unknown models and misspelt or impossible settings before any stage has run.
+def check_everything(params: Params) -> None:
+    """Refuse what DVC would run into later, or never look at because nothing has to be run.
 
     Apart from `load_params` because it imports torch, which most stages do without.
 
     Raises
     ------
     ParamsError
-        Naming the model or setting, with a suggestion.
+        Naming the model or setting, with a suggestion; or the cohort that is not there.
     """
     from corespot.train.estimator import make_estimator
 
     _check_models(params, "params.yaml")
-    for task in params.tasks:
-        for model in params.models:
+    made = {f"data/raw/{name}" for name in params.synth}
+    if not params.cohort or not (Path(params.cohort).is_dir() or params.cohort in made):
+        raise ParamsError(
+            f"params.yaml: cohort: there is no folder {params.cohort!r}; put the cohort there, or "
+            f"name one of synth: {', '.join(sorted(made)) or 'none'}"
+        )
+    for model in sorted({*params.models, *params.train} - {"seed", "device"}):
+        for task in params.tasks:
             make_estimator(
                 model, params.model_settings(task, model), seed=params.seed, device=params.device
             )

@@ -103,7 +103,7 @@ def test_tampered_weights_are_refused(folder: Path) -> None:
 
 def test_a_description_of_another_model_is_refused(folder: Path) -> None:
     edit(folder, classes=["AD", "SQ", "none"])
-    with pytest.raises(ModelError, match="axis or classes"):
+    with pytest.raises(ModelError, match="was changed after"):
         load_model(folder)
     edit(folder, settings={"local_kernel": 3}, classes=["AD", "SQ"])
     with pytest.raises(ModelError, match=r"local\.weight has shape"):
@@ -118,3 +118,14 @@ def test_axis_and_classes_must_fit_when_saving(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="got 3 class names"):
         save_model(tmp_path / "m", model, axis=AXIS, classes=["a", "b", "c"], recipe=[])
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "changes", [{"classes": ["SQ", "AD"]}, {"labels": ["SQ", "AD"]}, {"recipe": []}, {"seed": 9}]
+)
+def test_a_description_changed_by_itself_is_refused(folder: Path, changes: dict[str, Any]) -> None:
+    edit(folder)  # another layout of the same content is no change
+    load_model(folder)
+    edit(folder, **changes)
+    with pytest.raises(ModelError, match="was changed after the model was saved"):
+        load_model(folder)

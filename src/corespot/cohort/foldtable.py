@@ -105,6 +105,11 @@ class FoldTable:
     notes: tuple[str, ...] = field(default=())
 
     def __post_init__(self) -> None:
+        if self.grouping not in WORDS:
+            raise FoldError(
+                f"the fold table of {self.task} is grouped by {self.grouping!r}, expected one of "
+                f"{', '.join(WORDS)}"
+            )
         missing = [name for name in COLUMNS if name not in self.assignment.columns]
         if missing:
             raise FoldError(f"the fold table of {self.task} lacks the column {missing[0]!r}")

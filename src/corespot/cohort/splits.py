@@ -48,8 +48,8 @@ class FoldSettings(Settings):
     """
 
     group: Grouping = "tma"
-    k: int = Field(default=4, ge=2)
-    repeats: int = Field(default=1, ge=1)
+    k: int = Field(default=4, ge=2, le=1000)
+    repeats: int = Field(default=1, ge=1, le=1000)
     seed: int = Field(default=0, ge=0)
 
 
@@ -265,6 +265,8 @@ def strictest_groups(
         found, index = np.unique(names, return_inverse=True)
         if largest_k(class_counts(index, labels, len(found), len(classes)) > 0) >= k:
             return grouping, names
+    rarest = int(np.bincount(labels).argmin())
     raise FoldError(
-        f"a class has fewer than {k} spots in this training part: use fewer inner folds"
+        f"class {classes[rarest]} has {np.bincount(labels)[rarest]} spots in this training part, "
+        f"too few for {k} inner folds: use fewer inner folds, or fix K"
     )

@@ -184,7 +184,16 @@ def _empty(name: str, found: str) -> Problem:
 
 
 def _broken(name: str, text: str, error: csv.Error) -> Problem:
-    """Name the row whose quotes never close, which is what breaks a csv file as such."""
+    """Name the row that breaks a csv file as such: quotes that never close, or an endless cell."""
+    if "field limit" in str(error):
+        long = max(enumerate(text.splitlines(), start=1), key=lambda numbered: len(numbered[1]))
+        return Problem(
+            "broken-quotes",
+            f"{name}, row {long[0]}",
+            f"a cell is longer than {csv.field_size_limit():,} characters",
+            "one short value a cell",
+            "look for a quote that is never closed, or for pasted text, in this row",
+        )
     row = next(
         (
             number

@@ -73,7 +73,7 @@ def _part_of(final: Path, suffix: str = "") -> Path:
 def write_json(path: Path | str, content: Any) -> None:
     """Write `content` as indented UTF-8 JSON; NaN becomes null."""
     with whole_file(path) as part:
-        text = json.dumps(_jsonable(content), indent=2, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(as_json(content), indent=2, ensure_ascii=False, allow_nan=False)
         part.write_text(text + "\n", encoding="utf-8")
 
 
@@ -141,15 +141,16 @@ def read_table(path: Path | str) -> pd.DataFrame:
         raise StoreError(f"{path} is no table that can be read ({error}); make it again") from None
 
 
-def _jsonable(value: Any) -> Any:
+def as_json(value: Any) -> Any:
+    """Plain lists, mappings and numbers of `value`, as `write_json` writes them."""
     if isinstance(value, Mapping):
-        return {str(key): _jsonable(item) for key, item in value.items()}
+        return {str(key): as_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_jsonable(item) for item in value]
+        return [as_json(item) for item in value]
     if isinstance(value, np.ndarray):
-        return _jsonable(value.tolist())
+        return as_json(value.tolist())
     if isinstance(value, np.generic):
-        return _jsonable(value.item())
+        return as_json(value.item())
     if isinstance(value, float):
         return value if np.isfinite(value) else None
     return value

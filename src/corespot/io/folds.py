@@ -101,3 +101,5 @@ def _table(path: Path, meta: dict[str, Any], assignment: pd.DataFrame) -> FoldTa
         ) from None
     except FoldError as error:
         raise FoldError(f"{path}: {error}") from None
+    except (TypeError, ValueError) as error:
+        raise StoreError(f"{path} is damaged ({error}); run `dvc repro folds` again") from None

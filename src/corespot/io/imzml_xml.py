@@ -42,7 +42,8 @@ def read_index(path: Path) -> ImzMLIndex:
         If the file is missing, no XML, unsafe, broken, or without spectra.
     """
     if not path.is_file():
-        raise CohortError([make_problem("missing-imzml", path.name, "there is no such file")])
+        found = "this is a folder" if path.is_dir() else "there is no such file"
+        raise CohortError([make_problem("missing-imzml", path.name, found)])
     try:
         refuse_unsafe_xml(path)
         builder = IndexBuilder(path.name)

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from corespot.cohort.tasks import Task, select_spots
+from corespot.errors import StoreError
 from corespot.io.artifacts import read_json, read_table
 from corespot.report.overview import RunTables
 
@@ -45,7 +46,7 @@ def collect_run(
         metrics[task] = {}
         for model in names:
             folder = data / "train" / task / model
-            metrics[task][model] = read_json(folder / "metrics.json")
+            metrics[task][model] = _complete(folder / "metrics.json")
             folds.append(_named(read_table(folder / "fold_metrics.parquet"), task, model))
             if (folder / "history.parquet").is_file():
                 history.append(_named(read_table(folder / "history.parquet"), task, model))
@@ -61,6 +62,13 @@ def collect_run(
         spots=spots,
         labels=labels,
     )
+
+
+def _complete(path: Path) -> dict[str, Any]:
+    content = read_json(path)
+    if not isinstance(content, dict) or not {"spot", "core", "patient", "run_id"} <= set(content):
+        raise StoreError(f"{path} is incomplete; run `dvc repro` again to train this model")
+    return content
 
 
 def _named(table: pd.DataFrame, task: str, model: str) -> pd.DataFrame:

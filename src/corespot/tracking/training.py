@@ -133,6 +133,8 @@ def train_and_record(request: TrainingRequest, run: Run, out: Path, checkpoints:
         _record_whole(request, run, done, part)
         (part / "run_id.txt").write_text(run.run_id + "\n", encoding="utf-8")
     shutil.rmtree(checkpoints, ignore_errors=True)
+    if checkpoints.parent.is_dir() and not any(checkpoints.parent.iterdir()):
+        checkpoints.parent.rmdir()
 
 
 def _end_interrupted(run: Run, marker: Path) -> None:
@@ -169,7 +171,7 @@ def _record_fold(
         part / "models" / name,
         result.estimator,
         axis=request.store.axis,
-        classes=task.classes,
+        classes=[str(name) for name in result.estimator.classes_],
         recipe=request.store.meta["recipe"],
     )
     levels = evaluate_predictions(predictions, request.store.spots, task.classes, n_bootstrap=0)

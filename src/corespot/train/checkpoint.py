@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from safetensors.numpy import save_file
 
 from corespot.axis import MzAxis
 from corespot.errors import ModelError
-from corespot.io.artifacts import read_json, whole_folder, write_json
+from corespot.io.artifacts import as_json, read_json, whole_folder, write_json
 from corespot.models.nested_lda import NestedLda
 from corespot.models.registry import build, describe, entry
 from corespot.models.roc_lda import RocLdaClassifier
@@ -93,8 +94,7 @@ def save_model(
     arrays["axis.mz"] = axis.mz
     params = estimator.get_params(deep=False)
     with whole_folder(folder) as part:
-        save_file({k: np.asarray(v, order="C") for k, v in arrays.items()}, part / WEIGHTS)
-        content = {
+        content: dict[str, Any] = {
             "format_version": FORMAT_VERSION,
             "model": model,
             "settings": {key: params[key] for key in setting_names(model)},
@@ -108,11 +108,31 @@ def save_model(
             "model_size": {
                 "n_parameters": estimator.n_parameters_,
                 "receptive_field": _receptive_field(estimator, model),
-                "bytes": (part / WEIGHTS).stat().st_size,
             },
-            "sha256": hashlib.sha256((part / WEIGHTS).read_bytes()).hexdigest(),
         }
+        # Each file holds the digest of the other: neither classes, recipe nor weights can be
+        # exchanged by themselves.
+        save_file(
+            {name: np.asarray(array, order="C") for name, array in arrays.items()},
+            part / WEIGHTS,
+            metadata={"about": _digest(content)},
+        )
+        content["sha256"] = hashlib.sha256((part / WEIGHTS).read_bytes()).hexdigest()
         write_json(part / ABOUT, content)
+
+
+def _digest(about: Mapping[str, Any]) -> str:
+    """SHA-256 of what model.json says, whatever its layout."""
+    plain = {name: value for name, value in about.items() if name != "sha256"}
+    text = json.dumps(as_json(plain), sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _written_with(content: bytes) -> str:
+    """Digest of the model.json that belongs to these weights, from the safetensors header."""
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    return str((header.get("__metadata__") or {}).get("about", ""))
 
 
 def load_model(folder: Path | str, *, device: str | None = "cpu") -> LoadedModel:
@@ -160,6 +180,10 @@ def load_model(folder: Path | str, *, device: str | None = "cpu") -> LoadedModel
         raise ModelError(f"{home} is damaged or incomplete: {error!r}") from None
     if hashlib.sha256(content).hexdigest() != about["sha256"]:
         raise ModelError(f"{home / WEIGHTS} is not the file model.json was written with (SHA-256)")
+    if _written_with(content) != _digest(about):
+        raise ModelError(
+            f"{home / ABOUT} was changed after the model was saved; train again, or restore it"
+        )
     if axis.fingerprint != about["axis"]["fingerprint"] or len(classes) != len(about["labels"]):
         raise ModelError(f"{home / ABOUT}: axis or classes do not belong to {WEIGHTS}")
     return LoadedModel(estimator, axis, classes, list(about["recipe"]), about)
