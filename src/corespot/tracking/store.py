@@ -93,7 +93,9 @@ def experiment_id(name: str, uri: str) -> str:
         if uri.startswith("sqlite:///"):
             folder = Path(uri.removeprefix("sqlite:///")).parent / "artifacts" / name
             location = folder.as_uri()
-        return str(client.create_experiment(name, artifact_location=location))
+        # Without its kind the UI guesses, and shows a fresh experiment as one about chat models.
+        tags = {"mlflow.experimentKind": "custom_model_development"}
+        return str(client.create_experiment(name, artifact_location=location, tags=tags))
 
 
 def relocate(database: Path, old: str, new: str) -> int:

@@ -24,6 +24,7 @@ from corespot.tracking.pyfunc import log_ensemble
 from corespot.tracking.runs import Run, reopen_run, start_run
 from corespot.train.checkpoint import save_model
 from corespot.train.crossvalidate import FoldResult, cross_validate, predictions_table
+from corespot.train.estimator import make_estimator
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,7 @@ def _record_fold(
         f"{task.name} {request.model} {name}",
         {"task": task.name, "model": request.model, "level": "fold"},
     ) as child:
-        child.params({**request.settings, "repeat": fold.repeat, "fold": fold.index})
+        child.params({**_settings(request), "repeat": fold.repeat, "fold": fold.index})
         # The whole history: a fold that went on from a checkpoint has epochs of an earlier run.
         child.metric_rows(
             [
@@ -279,5 +280,15 @@ def _described(request: TrainingRequest) -> dict[str, Any]:
         "n_bins": request.store.axis.n_bins,
         "folds": {"group": table.grouping, "fingerprint": table.fingerprint[:16]},
         "recipe": request.store.meta["recipe"],
-        request.model: dict(request.settings),
+        **_settings(request),
     }
+
+
+def _settings(request: TrainingRequest) -> dict[str, Any]:
+    """Every setting of model and training, defaults too, under names that models share."""
+    estimator = make_estimator(
+        request.model, request.settings, seed=request.seed, device=request.device
+    )
+    left_out = ("random_state", "device")
+    every = {k: v for k, v in estimator.get_params(deep=False).items() if k not in left_out}
+    return {"train": every}
