@@ -137,7 +137,15 @@ def _result_sections(run: RunTables) -> Iterator[Section]:
         )
     for task, models in run.metrics.items():
         labels = run.labels[task]
-        parts: list[Any] = [label_heatmap(label_by_tma(labels, "class"))]
+        counts_by_tma = label_by_tma(labels, "class")
+        parts: list[Any] = [label_heatmap(counts_by_tma)]
+        if ((counts_by_tma > 0).sum(axis=0) < 2).all():
+            parts.insert(
+                0,
+                "No TMA holds two classes of this task. Whatever the figures below say, they "
+                "cannot tell a difference between the classes from one between the measurements; "
+                "try the models on a cohort with another design (corespot transfer).",
+            )
         for model, scores in models.items():
             counts = scores["spot"]["confusion"]
             parts.append(
