@@ -56,6 +56,7 @@ def test_a_tasks_own_training_settings_replace_single_ones(tmp_path: Path) -> No
         ({"tasks": {"T": {"label": "l", "classes": ["a"]}}}, "two or more different classes"),
         ({"tasks": {"T": {"label": "l", "classes": ["a", "a"]}}}, "two or more different classes"),
         ({"tasks": {"T": {**GOOD["tasks"]["T"], "labl": "x"}}}, "did you mean 'label'"),
+        ({"tasks": {"T": {"label": "l", "classes": [True, False]}}}, "quote the names"),
         ({"tasks": {}}, "at least one task"),
         ({"models": []}, "one or more different models"),
         ({"models": ["roc_lda", "roc_lda"]}, "one or more different models"),

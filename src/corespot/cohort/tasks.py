@@ -39,6 +39,8 @@ class Task(Settings):
     def _two_or_more(cls, value: Any) -> Any:
         if not isinstance(value, list | tuple):
             raise ValueError("expected a list of class names")
+        if any(isinstance(name, bool) for name in value):
+            raise ValueError("YAML reads yes, no, true and false as truth values: quote the names")
         names = [str(name) for name in value]
         if len(names) < 2 or len(set(names)) != len(names):
             raise ValueError("expected two or more different classes")

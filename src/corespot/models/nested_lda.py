@@ -84,8 +84,9 @@ class NestedLda:
         factor, ridge = _regular_factor(covariance)
         if ridge:
             warnings.warn(
-                f"the within-class covariance of {x.shape[1]} bins over {x.shape[0]} spectra is "
-                f"singular; {ridge:g} of each bin's variance was added to its diagonal",
+                # One text for all sizes, so that Python says it once and not for every fold.
+                "a within-class covariance is singular (more bins than spectra, or bins that are "
+                "alike); a small share of each bin's variance was added to it, see `ridge_`",
                 UserWarning,
                 stacklevel=3,
             )
