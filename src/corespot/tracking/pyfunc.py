@@ -7,6 +7,7 @@ models of the class probabilities.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -116,7 +117,9 @@ def log_ensemble(run: Run, folder: Path, version: str) -> str:
     )
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     mlflow.set_tracking_uri(run.client.tracking_uri)
-    with mlflow.start_run(run_id=run.run_id):
+    with mlflow.start_run(run_id=run.run_id), warnings.catch_warnings():
+        # MLflow asks for an input example; the signature says all, and spectra are large.
+        warnings.filterwarnings("ignore", message=".*input example.*")
         info = mlflow.pyfunc.log_model(
             name="model",
             loader_module="corespot.tracking.pyfunc",
