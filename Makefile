@@ -33,6 +33,7 @@ check: $(VENV)/.ready-dev  ## lint, format, types and import floors
 
 mlflow: $(VENV)/.ready  ## open the MLflow UI on the runs (http://127.0.0.1:5000, PORT=… for another)
 	@$(BIN)/corespot init
+	@echo "runs: http://127.0.0.1:$(PORT)/#/experiments/1/runs?workflowType=machine_learning"
 	@$(BIN)/mlflow ui --host 127.0.0.1 --port $(PORT) --workers 1 \
 	    --backend-store-uri "sqlite:///$(CURDIR)/mlruns/mlflow.db"
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import ast
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -54,3 +58,26 @@ def test_named_code_exists(stage: str) -> None:
 def test_every_script_is_a_stage() -> None:
     scripts = {path.stem for path in (ROOT / "pipelines").glob("*.py")}
     assert scripts == set(STAGES)
+
+
+def test_dvc_sees_raw_data_that_was_added(tmp_path: Path) -> None:
+    """What git ignores DVC ignores, by a matcher of its own: raw data must reach a push."""
+    env = {**os.environ, "DVC_NO_ANALYTICS": "1"}
+
+    def run(*command: str) -> str:
+        return subprocess.run(
+            command, cwd=tmp_path, env=env, check=True, capture_output=True, text=True
+        ).stdout
+
+    dvc = str(Path(sys.executable).parent / "dvc")
+    run("git", "init", "-q")
+    run(dvc, "init", "-q")
+    for name in (".gitignore", ".dvcignore"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    (tmp_path / "data/raw/mine").mkdir(parents=True)
+    (tmp_path / "data/raw/mine/spots.csv").write_text("file,x,y,core\n")
+    run(dvc, "add", "data/raw/mine")
+    run("git", "add", "data/raw/mine.dvc")
+    assert "data/raw/mine.dvc" in run(dvc, "dag", "--full")
+    ignored = run("git", "status", "--porcelain", "--untracked-files=all")
+    assert "spots.csv" not in ignored
