@@ -172,7 +172,7 @@ def test_performance_figures_carry_their_numbers():
     figure = leakage_gap(gap)
     assert list(figure.data[0].x) == ["random spots", "cores", "TMAs"]
     assert list(figure.data[0].y) == [0.95, 0.9, 0.8]
-    assert any(note.text == "−0.150" for note in figure.layout.annotations)
+    assert any(note.text == "gap +0.150" for note in figure.layout.annotations)
     matrix = confusion([[8, 2], [0, 0]], ["A", EVIL])
     assert matrix.data[0].z.tolist() == [[0.8, 0.2], [0, 0]]
     with pytest.raises(ValueError, match="does not fit"):

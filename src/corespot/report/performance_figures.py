@@ -117,7 +117,7 @@ def leakage_gap(table: pd.DataFrame) -> go.Figure:
                 figure.add_annotation(
                     x=GROUPINGS[part.index[-1]],
                     y=value[-1],
-                    text=f"{value[-1] - value[0]:+.3f}".replace("-", "−"),
+                    text=f"gap {value[0] - value[-1]:+.3f}".replace("-", "−"),
                     showarrow=False,
                     xanchor="left",
                     xshift=10,

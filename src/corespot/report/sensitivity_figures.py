@@ -68,7 +68,7 @@ def sensitivity_spectrum(view: SensitivityView, *, n_points: int = 8000) -> go.F
 
 def window_ranking(view: SensitivityView, *, n: int = 15) -> go.Figure:
     """Bars of the highest windows, signed, with their spread over folds and their markers."""
-    title = f"Highest m/z windows of {plain(view.class_name)}"
+    title = f"Strongest m/z windows of {plain(view.class_name)}"
     if view.windows is None or view.windows.empty:
         return empty_figure(title, "no m/z window was ranked")
     table = view.windows.sort_values("rank").head(n)

@@ -32,7 +32,7 @@ def sensitivity_zooms(view: SensitivityView, *, n: int = 6, before_da: float = 2
     before_da : float
         m/z shown below the apex; twice as much is shown above it, where the isotopes are.
     """
-    title = f"The highest windows of {plain(view.class_name)}, at full resolution"
+    title = f"The strongest windows of {plain(view.class_name)}, at full resolution"
     if view.windows is None or view.windows.empty:
         return empty_figure(title, "no m/z window was ranked")
     windows = view.windows.sort_values("rank").head(n).to_dict("records")
