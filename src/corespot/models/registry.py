@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from corespot.errors import ModelError, suggestion
 from corespot.settings import Settings
 
 Registered = TypeVar("Registered")
 Kind = type[Any]
+Example = Literal["spectrum", "patch", "core"]
 
 
 class Sized(Protocol):
@@ -38,18 +39,29 @@ class ModelEntry:
         Its parameters.
     source : str
         Where it was published.
-    input : str
-        What one example is: ``"spectrum"`` for a vector of intensities.
+    input : {"spectrum", "patch", "core"}
+        What one example is: the spectrum of a spot, a square patch of spots, or a whole core.
     is_network : bool
         Whether `model` is a ``torch.nn.Module`` trained by gradient descent.
+    training : mapping
+        Defaults of the training loop that differ for this model.
+    most_classes : int, optional
+        Number of classes beyond which the method does not go.
     """
 
     name: str
     model: Kind
     config: type[Settings]
     source: str
-    input: str
+    input: Example
     is_network: bool
+    training: Mapping[str, Any] = field(default_factory=dict)
+    most_classes: int | None = None
+
+    @property
+    def is_spatial(self) -> bool:
+        """Whether the model looks at more than one spot, so that it needs their positions."""
+        return self.input != "spectrum"
 
 
 _ENTRIES: dict[str, ModelEntry] = {}
@@ -60,8 +72,10 @@ def register(
     config: type[Settings],
     *,
     source: str,
-    input: str = "spectrum",
+    input: Example = "spectrum",
     is_network: bool = True,
+    training: Mapping[str, Any] | None = None,
+    most_classes: int | None = None,
 ) -> Callable[[Registered], Registered]:
     """Enter the decorated class under `name`.
 
@@ -78,7 +92,9 @@ def register(
                 f"{getattr(model, '__module__', '?')}; give one of them another name"
             )
         assert isinstance(model, type)
-        _ENTRIES[name] = ModelEntry(name, model, config, source, input, is_network)
+        _ENTRIES[name] = ModelEntry(
+            name, model, config, source, input, is_network, dict(training or {}), most_classes
+        )
         return model
 
     return enter
@@ -118,7 +134,8 @@ def build(name: str, settings: Mapping[str, Any] | Settings, n_bins: int, n_clas
     Raises
     ------
     ModelError
-        If the name is unknown, the model is no network, or the axis too short for it.
+        If the name is unknown, the model is no network, the axis too short for it, or the classes
+        too many.
     ParamsError
         If the configuration is wrong.
     """
@@ -127,12 +144,30 @@ def build(name: str, settings: Mapping[str, Any] | Settings, n_bins: int, n_clas
         raise ModelError(
             f"model {name!r} is a closed-form classifier, there is no network to build"
         )
+    check_n_classes(name, n_classes)
     config = (
         settings
         if isinstance(settings, found.config)
         else found.config.parse(dict(settings), f"model {name}")
     )
     return found.model(config, n_bins, n_classes)
+
+
+def check_n_classes(name: str, n_classes: int) -> None:
+    """Refuse more classes than a method allows.
+
+    Raises
+    ------
+    ModelError
+        If there are too many, with what to do.
+    """
+    most = entry(name).most_classes
+    if most is not None and n_classes > most:
+        raise ModelError(
+            f"model {name!r} knows {most} classes, the task has {n_classes}: its method tells one "
+            "positive class from the rest; make a task of two classes, or leave this model out of "
+            "`models`"
+        )
 
 
 def describe(

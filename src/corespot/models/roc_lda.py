@@ -15,6 +15,7 @@ from sklearn.metrics import balanced_accuracy_score
 
 from corespot.errors import ModelError
 from corespot.models.bin_auc import bin_auc, discrimination
+from corespot.models.fitted_arrays import require_shapes
 from corespot.models.inner_splits import inner_splits
 from corespot.models.nested_lda import NestedLda, mean_output_jacobian
 from corespot.models.registry import register
@@ -212,6 +213,71 @@ class RocLdaClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         k = self.chosen_k_
         gradient[:, self.bins_[:k]] = mixing @ self._lda.coefficients(k)
         return gradient
+
+    def embed(self, X: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        """The selected bins, standardised: what enters the discriminant, shape (n, chosen_k_)."""
+        x = check_spectra(X, self._fitted_width())
+        bins = self.bins_[: self.chosen_k_]
+        centred = _take(x, bins) - self._lda.centre[: self.chosen_k_]
+        embedded: npt.NDArray[np.float32] = (centred / self._lda.scale[: self.chosen_k_]).astype(
+            np.float32
+        )
+        return embedded
+
+    @property
+    def facts_(self) -> dict[str, Any]:
+        """What the fit found worth telling beside its parameters."""
+        return {"chosen_k": self.chosen_k_}
+
+    def to_arrays(self) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
+        """Everything fitted: named arrays, and what is no array, JSON-able."""
+        lda = self._lda
+        fitted = {
+            "chosen_k": self.chosen_k_,
+            "k_grid": self.k_grid_,
+            "inner_scores": [self.inner_scores_.get(k) for k in self.k_grid_],
+            "ridge": lda.ridge,
+        }
+        arrays: dict[str, npt.NDArray[Any]] = {
+            "bins": self.bins_,
+            "centre": lda.centre,
+            "scale": lda.scale,
+            "factor": lda.factor,
+            "whitened": lda.whitened,
+        }
+        return arrays, fitted
+
+    def from_arrays(
+        self, arrays: dict[str, npt.NDArray[Any]], fitted: Mapping[str, Any], where: str
+    ) -> None:
+        """Take over what `to_arrays` of a fitted classifier gave.
+
+        Raises
+        ------
+        ModelError
+            If an array is missing, unknown, of another shape, or off the axis.
+        """
+        grid = [int(k) for k in fitted["k_grid"]]
+        most, n_classes = grid[-1], len(self.classes_)
+        expected = {"bins": (most,), "centre": (most,), "scale": (most,)}
+        require_shapes(
+            arrays, {**expected, "factor": (most, most), "whitened": (n_classes, most)}, where
+        )
+        bins, n_bins = arrays["bins"], self.n_features_in_
+        if bins.min() < 0 or bins.max() >= n_bins or fitted["chosen_k"] not in grid:
+            raise ModelError(f"{where}: bins or K lie outside the axis of {n_bins} bins")
+        self.bins_, self.k_grid_ = bins, grid
+        self.chosen_k_ = int(fitted["chosen_k"])
+        scores = zip(grid, fitted["inner_scores"], strict=True)
+        self.inner_scores_ = {k: float(score) for k, score in scores if score is not None}
+        self.ridge_ = float(fitted["ridge"])
+        self._lda = NestedLda(
+            centre=arrays["centre"],
+            scale=arrays["scale"],
+            factor=arrays["factor"],
+            whitened=arrays["whitened"],
+            ridge=self.ridge_,
+        )
 
     @property
     def n_parameters_(self) -> int:

@@ -11,7 +11,6 @@ from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save_file
@@ -19,14 +18,10 @@ from safetensors.numpy import save_file
 from corespot.axis import MzAxis
 from corespot.errors import ModelError
 from corespot.io.artifacts import as_json, read_json, whole_folder, write_json
-from corespot.models.nested_lda import NestedLda
-from corespot.models.registry import build, describe, entry
-from corespot.models.roc_lda import RocLdaClassifier
-from corespot.train.data import choose_device
-from corespot.train.estimator import Estimator, make_estimator, setting_names
-from corespot.train.network_classifier import NetworkClassifier
+from corespot.models.registry import describe, entry
+from corespot.train.estimator import Estimator, make_estimator, model_name, setting_names
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 WEIGHTS, ABOUT = "model.safetensors", "model.json"
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -90,7 +85,8 @@ def save_model(
             f"the model has {len(estimator.classes_)} classes and {estimator.n_features_in_} bins, "
             f"got {len(names)} class names and an axis of {axis.n_bins} bins"
         )
-    model, arrays, fitted = _dissect(estimator)
+    model = model_name(estimator)
+    arrays, fitted = estimator.to_arrays()
     arrays["axis.mz"] = axis.mz
     params = estimator.get_params(deep=False)
     with whole_folder(folder) as part:
@@ -174,7 +170,7 @@ def load_model(folder: Path | str, *, device: str | None = "cpu") -> LoadedModel
         estimator.classes_ = np.array(about["labels"])
         estimator.n_features_in_ = axis.n_bins
         estimator.history_ = about["history"]
-        _assemble(estimator, arrays, about["fitted"], str(home / WEIGHTS), device)
+        estimator.from_arrays(arrays, about["fitted"], str(home / WEIGHTS))
         classes = tuple(about["classes"])
     except (KeyError, TypeError, ValueError, SafetensorError) as error:
         raise ModelError(f"{home} is damaged or incomplete: {error!r}") from None
@@ -195,84 +191,3 @@ def _receptive_field(estimator: Estimator, model: str) -> int | None:
     config = config_type(**{name: params[name] for name in config_type.model_fields})
     field = describe(model, estimator.n_features_in_, len(estimator.classes_), config)
     return cast("int | None", field["receptive_field"])
-
-
-def _dissect(estimator: Estimator) -> tuple[str, Arrays, dict[str, Any]]:
-    """Name of the model, its arrays, and what else was fitted."""
-    if isinstance(estimator, NetworkClassifier):
-        state = estimator.network_.state_dict()
-        fitted: dict[str, Any] = {
-            "input_scale": estimator.input_scale_,
-            "trained_on": estimator.device_,
-            "precision": estimator.precision_,
-        }
-        arrays = {name: value.cpu().numpy() for name, value in state.items()}
-        return estimator.model_name, arrays, fitted
-    lda = estimator._lda
-    fitted = {
-        "chosen_k": estimator.chosen_k_,
-        "k_grid": estimator.k_grid_,
-        "inner_scores": [estimator.inner_scores_.get(k) for k in estimator.k_grid_],
-        "ridge": lda.ridge,
-    }
-    arrays = {
-        "bins": estimator.bins_,
-        "centre": lda.centre,
-        "scale": lda.scale,
-        "factor": lda.factor,
-        "whitened": lda.whitened,
-    }
-    return "roc_lda", arrays, fitted
-
-
-def _assemble(
-    estimator: Estimator,
-    arrays: Arrays,
-    fitted: Mapping[str, Any],
-    where: str,
-    device: str | None,
-) -> None:
-    """Give a new estimator what `_dissect` took from a fitted one."""
-    n_bins, n_classes = estimator.n_features_in_, len(estimator.classes_)
-    if isinstance(estimator, NetworkClassifier):
-        config, _ = estimator.parsed_settings()
-        network = build(estimator.model_name, config, n_bins, n_classes)
-        expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
-        _require_shapes(arrays, expected, where)
-        network.load_state_dict({name: torch.from_numpy(v) for name, v in arrays.items()})
-        estimator.network_ = network.to(choose_device(device)).eval()
-        estimator.input_scale_ = float(fitted["input_scale"])
-        estimator.device_, estimator.precision_ = fitted["trained_on"], fitted["precision"]
-        return
-    assert isinstance(estimator, RocLdaClassifier)
-    grid = [int(k) for k in fitted["k_grid"]]
-    most = grid[-1]
-    expected = {"bins": (most,), "centre": (most,), "scale": (most,)}
-    expected |= {"factor": (most, most), "whitened": (n_classes, most)}
-    _require_shapes(arrays, expected, where)
-    if arrays["bins"].min() < 0 or arrays["bins"].max() >= n_bins or fitted["chosen_k"] not in grid:
-        raise ModelError(f"{where}: bins or K lie outside the axis of {n_bins} bins")
-    estimator.bins_, estimator.k_grid_ = arrays["bins"], grid
-    estimator.chosen_k_ = int(fitted["chosen_k"])
-    scores = zip(grid, fitted["inner_scores"], strict=True)
-    estimator.inner_scores_ = {k: float(score) for k, score in scores if score is not None}
-    estimator.ridge_ = float(fitted["ridge"])
-    estimator._lda = NestedLda(
-        centre=arrays["centre"],
-        scale=arrays["scale"],
-        factor=arrays["factor"],
-        whitened=arrays["whitened"],
-        ridge=estimator.ridge_,
-    )
-
-
-def _require_shapes(arrays: Arrays, expected: Mapping[str, tuple[int, ...]], where: str) -> None:
-    faults = [f"{name} is missing" for name in expected if name not in arrays]
-    faults += [f"{name} is not part of this model" for name in arrays if name not in expected]
-    faults += [
-        f"{name} has shape {tuple(arrays[name].shape)}, expected {shape}"
-        for name, shape in expected.items()
-        if name in arrays and tuple(arrays[name].shape) != shape
-    ]
-    if faults:
-        raise ModelError(f"{where}: " + "; ".join(faults[:5]))

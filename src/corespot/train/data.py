@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,23 @@ Spectra = npt.NDArray[np.floating]
 #: Share of the free memory that spectra may take.
 _SHARE = 0.5
 _BLOCK_VALUES = 16_000_000
+
+
+class Examples(Protocol):
+    """What a network is trained on: spectra, patches or cores, in batches on a device."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the batches are."""
+        ...
+
+    def __len__(self) -> int:
+        """Number of examples."""
+        ...
+
+    def batch(self, rows: npt.NDArray[np.int64]) -> Tensor:
+        """The examples `rows`, first dimension ``len(rows)``."""
+        ...
 
 
 class DeviceSpectra:

@@ -2,138 +2,100 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
+from corespot.cohort.positions import SpotPositions
 from corespot.errors import ModelError, ParamsError, suggestion
-from corespot.models.registry import entry
-from corespot.models.roc_lda import RocLdaClassifier
+from corespot.models.registry import ModelEntry, entry, names
+from corespot.settings import Settings
 from corespot.train.loop import TrainSettings
 from corespot.train.network_classifier import NetworkClassifier
+from corespot.train.spatial_classifier import SpatialClassifier
 
-Estimator = RocLdaClassifier | NetworkClassifier
+#: An estimator of any model: scikit-learn's fit and predict, and what explains it.
+Estimator = Any
 
-
-class IsotopeNetClassifier(NetworkClassifier):
-    """IsotopeNet as a scikit-learn classifier.
-
-    Parameters
-    ----------
-    dropout, local_kernel
-        The network's; see `corespot.models.isotopenet.IsotopeNetConfig`.
-    epochs, batch_size, learning_rate, weight_decay, schedule, precision
-        The training loop's; see `corespot.train.loop.TrainSettings`.
-    early_stopping, patience, validation_folds
-        Stopping on an inner grouped split; `fit` then needs `groups`.
-    random_state : int
-        Same seed, same weights.
-    device : str
-        ``"auto"`` (the GPU if there is one), ``"cpu"``, ``"cuda"``.
-
-    References
-    ----------
-    Behrmann et al., Bioinformatics 34(7), 2018, doi:10.1093/bioinformatics/btx724.
-
-    Examples
-    --------
-    >>> cross_validate(IsotopeNetClassifier(epochs=30), X, y, groups=tma, cv=GroupKFold(4))
-    """
-
-    model_name = "isotopenet"
-
-    def __init__(
-        self,
-        *,
-        dropout: float = 0.3,
-        local_kernel: int = 5,
-        epochs: int = 100,
-        batch_size: int = 256,
-        learning_rate: float = 1e-3,
-        weight_decay: float = 0.0,
-        schedule: str = "constant",
-        precision: str = "auto",
-        early_stopping: bool = False,
-        patience: int = 20,
-        validation_folds: int = 4,
-        random_state: int = 0,
-        device: str = "auto",
-    ) -> None:
-        self.dropout = dropout
-        self.local_kernel = local_kernel
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
-        self.schedule = schedule
-        self.precision = precision
-        self.early_stopping = early_stopping
-        self.patience = patience
-        self.validation_folds = validation_folds
-        self.random_state = random_state
-        self.device = device
+_BASES: dict[str, type[NetworkClassifier]] = {
+    "spectrum": NetworkClassifier,
+    "patch": SpatialClassifier,
+    "core": SpatialClassifier,
+}
 
 
-class ResidualNetClassifier(NetworkClassifier):
-    """ResidualNet as a scikit-learn classifier.
+def loop_settings(found: ModelEntry) -> TrainSettings:
+    """Defaults of the training loop for a network."""
+    return TrainSettings.parse(dict(found.training), f"training of {found.name}")
 
-    Parameters
-    ----------
-    first_filters, most_filters
-        The network's; see `corespot.models.residualnet.ResidualNetConfig`.
-    epochs, batch_size, learning_rate, weight_decay, schedule, precision
-        The training loop's; see `corespot.train.loop.TrainSettings`.
-    early_stopping, patience, validation_folds
-        Stopping on an inner grouped split; `fit` then needs `groups`.
-    random_state : int
-        Same seed, same weights.
-    device : str
-        ``"auto"`` (the GPU if there is one), ``"cpu"``, ``"cuda"``.
 
-    References
-    ----------
-    Behrmann et al., Bioinformatics 34(7), 2018, doi:10.1093/bioinformatics/btx724.
-    """
+def _network_estimator(found: ModelEntry) -> type[NetworkClassifier]:
+    """A classifier whose parameters are those of the network and of the training loop."""
+    fields = {**found.config.model_fields, **TrainSettings.model_fields}
+    defaults: dict[str, Any] = {**dict(found.config()), **dict(loop_settings(found))}
+    defaults |= {"random_state": 0, "device": "auto"}
+    name = f"{found.model.__name__}Classifier"
+    parameters = [
+        inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=value)
+        for key, value in defaults.items()
+    ]
+    this = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
-    model_name = "residualnet"
+    def __init__(self: NetworkClassifier, **settings: Any) -> None:
+        for key in settings:
+            if key not in defaults:
+                hint = suggestion(key, list(defaults))
+                raise TypeError(f"{name} has no parameter {key!r}; {hint}")
+        for key, value in {**defaults, **settings}.items():
+            setattr(self, key, value)
 
-    def __init__(
-        self,
-        *,
-        first_filters: int = 16,
-        most_filters: int = 128,
-        epochs: int = 100,
-        batch_size: int = 256,
-        learning_rate: float = 1e-3,
-        weight_decay: float = 0.0,
-        schedule: str = "constant",
-        precision: str = "auto",
-        early_stopping: bool = False,
-        patience: int = 20,
-        validation_folds: int = 4,
-        random_state: int = 0,
-        device: str = "auto",
-    ) -> None:
-        self.first_filters = first_filters
-        self.most_filters = most_filters
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
-        self.schedule = schedule
-        self.precision = precision
-        self.early_stopping = early_stopping
-        self.patience = patience
-        self.validation_folds = validation_folds
-        self.random_state = random_state
-        self.device = device
+    __init__.__signature__ = inspect.Signature([this, *parameters])  # type: ignore[attr-defined]
+    described = [f"{key} : {field.description}" for key, field in fields.items()]
+    described += ["random_state : same seed, same weights", "device : auto, cpu, cuda, cuda:0"]
+    text = (
+        f"{found.model.__name__} as a scikit-learn classifier.\n\nParameters\n----------\n"
+        + "\n".join(described)
+        + f"\n\nReferences\n----------\n{found.source}\n"
+    )
+    return type(
+        name,
+        (_BASES[found.input],),
+        {
+            "__init__": __init__,
+            "__doc__": text,
+            "__module__": __name__,
+            "model_name": found.name,
+        },
+    )
 
 
 #: Estimator of every registered model.
 ESTIMATORS: dict[str, type[Any]] = {
-    "roc_lda": RocLdaClassifier,
-    "isotopenet": IsotopeNetClassifier,
-    "residualnet": ResidualNetClassifier,
+    name: _network_estimator(entry(name)) if entry(name).is_network else entry(name).model
+    for name in names()
 }
+# Under their own names, by which they are imported and found in other processes.
+IsotopeNetClassifier = ESTIMATORS["isotopenet"]
+ResidualNetClassifier = ESTIMATORS["residualnet"]
+
+
+def model_name(estimator: Estimator) -> str:
+    """Registered name of the model that `estimator` is of.
+
+    Raises
+    ------
+    ModelError
+        If it is of none.
+    """
+    for name, kind in ESTIMATORS.items():
+        if type(estimator) is kind:
+            return name
+    raise ModelError(f"{type(estimator).__name__} is not the estimator of a registered model")
+
+
+def where_they_lie(name: str, positions: SpotPositions) -> dict[str, SpotPositions]:
+    """The argument by which a model is told where spots lie; none for spectral models."""
+    return {"positions": positions} if entry(name).is_spatial else {}
 
 
 def setting_names(name: str) -> tuple[str, ...]:
@@ -173,8 +135,6 @@ def make_estimator(
         If a parameter is unknown (with a suggestion) or out of range.
     """
     found = entry(name)
-    if name not in ESTIMATORS:
-        raise ModelError(f"model {name!r} has no estimator; enter one in train/estimator.py")
     known = setting_names(name)
     given = dict(settings or {})
     unknown = [
@@ -185,11 +145,14 @@ def make_estimator(
     if unknown:
         raise ParamsError("\n".join(unknown))
     own = {key: value for key, value in given.items() if key in found.config.model_fields}
-    checked = found.config.parse(own, f"models.{name}").model_dump(include=set(own))
+    checked = _given(found.config, own, name)
     if found.is_network:
         loop = {key: value for key, value in given.items() if key not in own}
-        parsed = TrainSettings.parse(loop, f"models.{name}")
-        checked |= parsed.model_dump(include=set(loop))
+        checked |= _given(TrainSettings, loop, name)
         checked["device"] = device or "auto"
-    estimator: Estimator = ESTIMATORS[name](**checked, random_state=seed)
-    return estimator
+    return ESTIMATORS[name](**checked, random_state=seed)
+
+
+def _given(kind: type[Settings], values: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The values that were given, as the settings make them."""
+    return kind.parse(dict(values), f"models.{name}").model_dump(include=set(values))

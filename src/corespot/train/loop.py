@@ -1,4 +1,4 @@
-"""The training loop: Adam, class weights, the paper's L2 penalty, optional early stopping."""
+"""The training loop: class weights, the paper's L2 penalty, optional early stopping."""
 
 from __future__ import annotations
 
@@ -15,20 +15,24 @@ import numpy.typing as npt
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn import functional
 
 from corespot.errors import ModelError
 from corespot.progress import track
 from corespot.seeding import derive_seed, generator
 from corespot.settings import Settings
-from corespot.train.data import DeviceSpectra
+from corespot.train.data import Examples
+from corespot.train.objective import example_scores, losses
 from corespot.train.resume import FitState, read_checkpoint, write_checkpoint
 
 OnEpoch = Callable[[Mapping[str, float]], None]
+Watch = Callable[[], Mapping[str, float]]
 Rows = npt.NDArray[np.int64]
 
 #: Spectra predicted at a time.
 PREDICT_BATCH = 128
+
+#: The ``step`` schedule, that of CompSegNet's later form.
+_STEP_FACTOR, _STEP_EPOCHS = 0.9, 30
 
 
 class TrainSettings(Settings):
@@ -36,12 +40,14 @@ class TrainSettings(Settings):
 
     epochs: int = Field(100, ge=1, description="passes over the training spectra")
     batch_size: int = Field(256, ge=2, description="most spectra in a step")
-    learning_rate: float = Field(1e-3, gt=0, description="step size of Adam")
+    optimizer: Literal["adam", "rmsprop"] = Field("adam", description="gradient descent method")
+    learning_rate: float = Field(1e-3, gt=0, description="step size")
     weight_decay: float = Field(
         0.0, ge=0, description="λ of the penalty λ‖θ‖² on weights and batch norm scales"
     )
-    schedule: Literal["constant", "cosine"] = Field(
-        "constant", description="cosine: the step size falls to zero over the epochs"
+    schedule: Literal["constant", "cosine", "step"] = Field(
+        "constant",
+        description="of the step size; cosine: falls to zero, step: times 0.9 every 30 epochs",
     )
     precision: Literal["auto", "float32", "bf16"] = Field(
         "auto", description="auto: bfloat16 where it pays and the hardware has it"
@@ -57,14 +63,14 @@ class TrainSettings(Settings):
 
 @dataclass(frozen=True)
 class Labelled:
-    """Spectra with the class index of each, and the rows to learn from and to validate on.
+    """Examples with the class index of each, and the rows to learn from and to validate on.
 
     Parameters
     ----------
-    spectra : DeviceSpectra
-        The spectra.
-    y : Tensor of int64, shape (n_spots,)
-        Class indices, on the spectra's device.
+    examples : Examples
+        Spectra, patches or cores, served in batches.
+    y : Tensor of int64, shape (n_examples,)
+        Class indices, on the device of the examples.
     n_classes : int
         Number of classes.
     train : ndarray of int64
@@ -73,7 +79,7 @@ class Labelled:
         Rows to validate on, may be empty.
     """
 
-    spectra: DeviceSpectra
+    examples: Examples
     y: Tensor
     n_classes: int
     train: Rows
@@ -89,6 +95,7 @@ def train_network(
     bf16: bool,
     label: str,
     fingerprint: str = "",
+    watch: Watch | None = None,
     on_epoch: OnEpoch | None = None,
     checkpoint: Path | str | None = None,
 ) -> list[dict[str, float]]:
@@ -110,6 +117,8 @@ def train_network(
         Name on the progress bar.
     fingerprint : str
         Identity of the fit; a checkpoint of another one is not used.
+    watch : callable, optional
+        Called after every epoch; what it returns is added to the history, and never acted upon.
     on_epoch : callable, optional
         Called with the history entry of every epoch.
     checkpoint : Path, optional
@@ -148,6 +157,7 @@ def train_network(
             if len(data.validation):
                 entry |= _validate(network, data, weights)
                 _remember_best(state, network, entry["validation_loss"])
+            entry |= watch() if watch is not None else {}
             entry = {"epoch": state.epoch + 1, **entry, "seconds": time.perf_counter() - started}
             state.epoch += 1
             state.history.append(entry)
@@ -163,8 +173,8 @@ def train_network(
     return state.history
 
 
-def make_optimizer(network: nn.Module, settings: TrainSettings) -> torch.optim.Adam:
-    """Adam with the penalty λ‖θ‖² in the loss: its gradient 2λθ passes through the moments.
+def make_optimizer(network: nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:
+    """Adam or RMSprop with the penalty λ‖θ‖² in the loss: its gradient passes the moments.
 
     Notes
     -----
@@ -175,19 +185,23 @@ def make_optimizer(network: nn.Module, settings: TrainSettings) -> torch.optim.A
     ----------
     Behrmann et al., Bioinformatics 34(7), 2018; Kingma & Ba, ICLR 2015.
     """
-    decayed = [p for name, p in network.named_parameters() if name.endswith("weight")]
-    offsets = [p for name, p in network.named_parameters() if not name.endswith("weight")]
+    trained = [(name, p) for name, p in network.named_parameters() if p.requires_grad]
+    decayed = [p for name, p in trained if name.endswith("weight")]
+    offsets = [p for name, p in trained if not name.endswith("weight")]
     groups = [
         {"params": decayed, "weight_decay": 2 * settings.weight_decay},
         {"params": offsets, "weight_decay": 0.0},
     ]
-    return torch.optim.Adam([g for g in groups if g["params"]], lr=settings.learning_rate)
+    kind = torch.optim.Adam if settings.optimizer == "adam" else torch.optim.RMSprop
+    return kind([g for g in groups if g["params"]], lr=settings.learning_rate)
 
 
 def _set_rate(optimizer: torch.optim.Optimizer, settings: TrainSettings, epoch: int) -> None:
     rate = settings.learning_rate
     if settings.schedule == "cosine":
         rate *= 0.5 * (1.0 + cos(pi * epoch / settings.epochs))
+    elif settings.schedule == "step":
+        rate *= _STEP_FACTOR ** (epoch // _STEP_EPOCHS)
     for group in optimizer.param_groups:
         group["lr"] = rate
 
@@ -215,20 +229,21 @@ def _epoch(
     ticks: object,
 ) -> dict[str, float]:
     network.train()
-    device, k = data.spectra.device, data.n_classes
+    device, k = data.examples.device, data.n_classes
     total = torch.zeros((), dtype=torch.float64, device=device)
     confusion = torch.zeros(k * k, dtype=torch.int64, device=device)
     for rows in batches:
-        x = data.spectra.batch(rows)
+        x = data.examples.batch(rows)
         y = data.y[torch.from_numpy(rows).to(device)]
         optimizer.zero_grad(set_to_none=True)
         with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-            scores = network(x)
-        loss = (functional.cross_entropy(scores.float(), y, reduction="none") * weights[y]).mean()
+            output = network(x)
+        loss = losses(network, output, y, weights).mean()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         total += loss.detach() * len(rows)
-        confusion += torch.bincount(y * k + scores.detach().argmax(1), minlength=k * k)
+        predicted = example_scores(network, output.detach()).argmax(1)
+        confusion += torch.bincount(y * k + predicted, minlength=k * k)
         next(ticks)  # type: ignore[call-overload]
     mean = float(total) / len(data.train)
     if not np.isfinite(mean):
@@ -247,11 +262,11 @@ def _validate(network: nn.Module, data: Labelled, weights: Tensor) -> dict[str, 
     with torch.no_grad():
         for start in range(0, len(rows), PREDICT_BATCH):
             part = rows[start : start + PREDICT_BATCH]
-            y = data.y[torch.from_numpy(part).to(data.spectra.device)]
-            scores = network(data.spectra.batch(part)).double()
-            losses = functional.cross_entropy(scores, y, reduction="none") * weights[y]
-            total += float(losses.sum())
-            np.add.at(confusion, (y.cpu().numpy(), scores.argmax(1).cpu().numpy()), 1)
+            y = data.y[torch.from_numpy(part).to(data.examples.device)]
+            output = network(data.examples.batch(part)).double()
+            total += float(losses(network, output, y, weights).sum())
+            predicted = example_scores(network, output).argmax(1)
+            np.add.at(confusion, (y.cpu().numpy(), predicted.cpu().numpy()), 1)
     return {
         "validation_loss": total / len(rows),
         "validation_balanced_accuracy": balanced_accuracy(confusion),

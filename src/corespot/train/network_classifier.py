@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -11,21 +13,25 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.metrics import balanced_accuracy_score
 from torch import nn
 
-from corespot.cohort.splits import inner_folds
+from corespot.cohort.positions import SpotPositions
 from corespot.errors import ModelError
+from corespot.models.fitted_arrays import require_shapes
 from corespot.models.layers import n_trainable
-from corespot.models.registry import build, entry
-from corespot.models.spectra_input import check_groups, check_labels, check_spectra
+from corespot.models.registry import build, check_n_classes, entry
+from corespot.models.spectra_input import check_labels, check_spectra
 from corespot.seeding import derive_seed
 from corespot.settings import Settings
 from corespot.train.allocator import keep_freed_memory
 from corespot.train.data import DeviceSpectra, Spectra, choose_device, root_mean_square
+from corespot.train.fit_inputs import Told, Watched, split_validation, use_bf16
 from corespot.train.gradient import Output, mean_gradient
 from corespot.train.loop import PREDICT_BATCH, Labelled, OnEpoch, TrainSettings, train_network
 
 Rows = npt.NDArray[np.int64]
+
 
 #: Constructor parameters that are neither the model's nor the loop's.
 _OWN = ("random_state", "device")
@@ -65,6 +71,9 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         groups: npt.ArrayLike | None = None,
         on_epoch: OnEpoch | None = None,
         checkpoint: Path | str | None = None,
+        *,
+        positions: SpotPositions | None = None,
+        watched: Watched | None = None,
     ) -> Self:
         """Train from scratch, or from `checkpoint` if it holds the state of this very fit.
 
@@ -80,6 +89,11 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             Called with the history entry of every epoch.
         checkpoint : Path, optional
             File (or folder) where the state is kept after every epoch.
+        positions : SpotPositions, optional
+            Where the spots lie; needed by models of patches or cores.
+        watched : Watched, optional
+            Held-out spots whose balanced accuracy is written into the history after every epoch,
+            to be looked at. Nothing depends on it.
 
         Raises
         ------
@@ -88,50 +102,95 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ParamsError
             If a parameter is out of range.
         """
-        config, settings = self.parsed_settings()
         x = check_spectra(X)
         self.classes_, index = check_labels(y, len(x))
         self.n_features_in_ = x.shape[1]
-        seed, n_classes = int(self.random_state), len(self.classes_)
-        train, validation = _split(index, groups, settings, seed)
+        check_n_classes(self.model_name, len(self.classes_))
+        self._check_positions(positions, len(x))
+        self._train(Told(x, index, groups, positions), watched, on_epoch, checkpoint)
+        return self
+
+    def _train(
+        self,
+        told: Told,
+        watched: Watched | None,
+        on_epoch: OnEpoch | None,
+        checkpoint: Path | str | None,
+    ) -> None:
+        config, settings = self.parsed_settings()
+        x, seed, n_classes = told.x, int(self.random_state), len(self.classes_)
+        train, validation = split_validation(told.y, told.groups, settings, seed)
         device = choose_device(self.device)
         if device.type == "cpu":
             keep_freed_memory()
-        bf16 = _use_bf16(settings.precision, device, entry(self.model_name).model)
+        bf16 = use_bf16(settings.precision, device, entry(self.model_name).model)
         self.device_, self.precision_ = str(device), "bf16" if bf16 else "float32"
-        self.input_scale_ = 1.0 / root_mean_square(x if len(train) == len(x) else x[train])
-        spectra = DeviceSpectra(x, device, scale=self.input_scale_)
-        labels = torch.from_numpy(index).to(device)
+        fitted_on = x if len(train) == len(x) else x[train]
+        self.input_scale_ = 1.0 / root_mean_square(fitted_on)
         # The caller's random state stays untouched, and cuDNN picks reproducible algorithms.
         with (
             torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
             torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True),
         ):
             torch.manual_seed(derive_seed(seed, "weights"))
-            network = build(self.model_name, config, self.n_features_in_, n_classes).to(device)
+            network = build(self.model_name, config, self.n_features_in_, n_classes)
+            if hasattr(network, "prepare"):
+                network.prepare(fitted_on, told.y[train], self.input_scale_)
+            self.network_: nn.Module = network.to(device)
             self.history_ = train_network(
-                network,
-                Labelled(spectra, labels, n_classes, train, validation),
+                self.network_,
+                self._labelled(told, train, validation),
                 settings,
                 seed=seed,
                 bf16=bf16,
                 label=self.model_name,
-                fingerprint=self._fingerprint(x, index, train),
+                fingerprint=self._fingerprint(told, train),
+                watch=None if watched is None else self._watch(watched),
                 on_epoch=on_epoch,
                 checkpoint=checkpoint,
             )
-        self.network_: nn.Module = network
-        return self
 
-    def decision_scores(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """Scores before the softmax, shape (n, n_classes), computed in float32."""
-        spectra = self._on_device(X)
+    def _labelled(self, told: Told, train: Rows, validation: Rows) -> Labelled:
+        """The examples that the network is trained and validated on."""
+        device = torch.device(self.device_)
+        spectra = DeviceSpectra(told.x, device, scale=self.input_scale_)
+        labels = torch.from_numpy(told.y).to(device)
+        return Labelled(spectra, labels, len(self.classes_), train, validation)
+
+    def _watch(self, watched: Watched) -> Callable[[], dict[str, float]]:
+        """A function that says how well the held-out spots are told apart by now."""
+        x = check_spectra(watched.X, self.n_features_in_)
+        truth = np.asarray(watched.y)
+        score = self._scorer(x, watched.positions)
+
+        def look() -> dict[str, float]:
+            predicted = self.classes_[score().argmax(axis=1)]
+            with warnings.catch_warnings():
+                # A class that only the network names is an error of its, not of the input's.
+                warnings.simplefilter("ignore", UserWarning)
+                value = balanced_accuracy_score(truth, predicted)
+            return {"test_balanced_accuracy": float(value)}
+
+        return look
+
+    def _scorer(
+        self, x: Spectra, positions: SpotPositions | None
+    ) -> Callable[[], npt.NDArray[np.float64]]:
+        """A function that scores spots with the network as it is; the spots are prepared once."""
+        spectra = self._on_device(x)
+        return lambda: self._score(spectra)
+
+    def _score(self, spectra: DeviceSpectra) -> npt.NDArray[np.float64]:
         self.network_.eval()
         scores = np.empty((len(spectra), len(self.classes_)))
         with torch.no_grad():
             for rows, batch in spectra.batches(PREDICT_BATCH):
                 scores[rows] = self.network_(batch).double().cpu().numpy()
         return scores
+
+    def decision_scores(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Scores before the softmax, shape (n, n_classes), computed in float32."""
+        return self._score(self._on_device(X))
 
     def predict_proba(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Class probabilities, shape (n, n_classes)."""
@@ -165,6 +224,23 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         spectra = self._on_device(X)
         return mean_gradient(self.network_, spectra, len(self.classes_), of, PREDICT_BATCH)
 
+    def embed(self, X: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        """Activations of the penultimate layer, shape (n, n_features of the layer)."""
+        spectra = self._on_device(X)
+        self.network_.eval()
+        with torch.no_grad():
+            found = [
+                self.network_.forward_features(batch).flatten(1).float().cpu()  # type: ignore[operator]
+                for _, batch in spectra.batches(PREDICT_BATCH)
+            ]
+        embedded: npt.NDArray[np.float32] = torch.cat(found).numpy()
+        return embedded
+
+    @property
+    def facts_(self) -> dict[str, Any]:
+        """What the fit found worth telling beside its parameters, JSON-able."""
+        return dict(getattr(self.network_, "about", {}))
+
     @property
     def n_parameters_(self) -> int:
         """Trainable parameters of the fitted network."""
@@ -195,40 +271,49 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         resident = device.type == "cpu" and not isinstance(x, np.memmap)
         return DeviceSpectra(x, device, scale=self.input_scale_, resident=resident)
 
-    def _fingerprint(self, x: Spectra, y: Rows, train: Rows) -> str:
-        """Identity of a fit: a change of spectra, labels or parameters changes it."""
+    def to_arrays(self) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
+        """Everything fitted: named arrays, and what is no array, JSON-able."""
+        arrays = {name: v.cpu().numpy() for name, v in self.network_.state_dict().items()}
+        fitted = {
+            "input_scale": self.input_scale_,
+            "trained_on": self.device_,
+            "precision": self.precision_,
+            "facts": self.facts_,
+        }
+        return arrays, fitted
+
+    def from_arrays(
+        self, arrays: dict[str, npt.NDArray[Any]], fitted: Mapping[str, Any], where: str
+    ) -> None:
+        """Take over what `to_arrays` of a fitted estimator gave.
+
+        Raises
+        ------
+        ModelError
+            If an array is missing, unknown or of another shape.
+        """
+        config, _ = self.parsed_settings()
+        network = build(self.model_name, config, self.n_features_in_, len(self.classes_))
+        expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+        require_shapes(arrays, expected, where)
+        network.load_state_dict({name: torch.from_numpy(v) for name, v in arrays.items()})
+        network.about = dict(fitted["facts"])
+        self.network_ = network.to(choose_device(self.device)).eval()
+        self.input_scale_ = float(fitted["input_scale"])
+        self.device_, self.precision_ = fitted["trained_on"], fitted["precision"]
+
+    def _check_positions(self, positions: SpotPositions | None, n_spots: int) -> None:
+        """Spectral models look at one spot at a time: where it lies is of no concern."""
+
+    def _fingerprint(self, told: Told, train: Rows) -> str:
+        """Identity of a fit: a change of spectra, labels, places or parameters changes it."""
+        x, y = told.x, told.y
         params = self.get_params(deep=False)
         if params["schedule"] == "constant":
             del params["epochs"]  # more epochs than before are the same fit, gone on with
         digest = hashlib.sha256(json.dumps([self.model_name, params], sort_keys=True).encode())
         digest.update(str((x.shape, self.input_scale_)).encode())
         digest.update(y.tobytes() + train.tobytes())
+        if told.positions is not None:
+            digest.update(told.positions.fingerprint.encode())
         return digest.hexdigest()
-
-
-def _split(
-    y: Rows, groups: npt.ArrayLike | None, settings: TrainSettings, seed: int
-) -> tuple[Rows, Rows]:
-    everything = np.arange(len(y), dtype=np.int64)
-    if not settings.early_stopping:
-        return everything, everything[:0]
-    if groups is None:
-        raise ModelError(
-            "early_stopping validates on groups that training does not see: pass "
-            "fit(X, y, groups=tma), or set early_stopping to false"
-        )
-    folds = inner_folds(
-        check_groups(groups, len(y)), y, settings.validation_folds, derive_seed(seed, "validation")
-    )
-    return folds[0]
-
-
-def _use_bf16(precision: str, device: torch.device, model: type[nn.Module]) -> bool:
-    if precision != "auto":
-        return precision == "bf16"
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    pays = bool(getattr(model, "bf16_pays_on_cpu", False))
-    # Measured: 149 against 76 spectra/s for residualnet with AMX, 6,400 bins, two cores.
-    has_amx = getattr(torch.cpu, "_is_amx_tile_supported", None)
-    return pays and has_amx is not None and bool(has_amx())
