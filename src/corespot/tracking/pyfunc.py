@@ -19,7 +19,7 @@ import pandas as pd
 from corespot.errors import ModelError
 from corespot.preprocess.recipe import apply_recipe
 from corespot.train.checkpoint import LoadedModel, load_model
-from corespot.train.crossvalidate import in_task_order
+from corespot.train.held_out import in_task_order
 
 if TYPE_CHECKING:
     from corespot.tracking.runs import Run

@@ -16,7 +16,7 @@ from corespot.io.cohort_folder import load_cohort
 from corespot.io.imzml import open_imzml
 from corespot.progress import track
 from corespot.tracking.pyfunc import FoldEnsemble, load_ensemble
-from corespot.train.crossvalidate import in_task_order
+from corespot.train.held_out import in_task_order
 
 #: Spectra that are preprocessed and predicted at a time.
 _BLOCK = 512

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,15 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import balanced_accuracy_score
 
+from corespot.cohort.positions import SpotPositions
 from corespot.cohort.splits import Fold, FoldTable, Grouping, strictest_groups
 from corespot.cohort.tasks import TaskSpots
 from corespot.io.store import SpectraStore
+from corespot.models.registry import entry
 from corespot.seeding import derive_seed
-from corespot.train.estimator import make_estimator
+from corespot.train.estimator import make_estimator, setting_names
+from corespot.train.fit_inputs import Watched
+from corespot.train.held_out import HeldOut, in_task_order
 
 EpochCallback = Callable[[Fold, Mapping[str, float]], None]
 
@@ -40,6 +44,12 @@ class FoldResult:
         Wall time of fitting.
     by_k : dict of int to ndarray, shape (n_test, n_classes)
         Test probabilities for every number of selected bins; empty for other models.
+    ablated : dict of str to ndarray, shape (n_test, n_classes)
+        Test probabilities with the spatial, and with the spectral structure destroyed; empty for
+        models of single spectra.
+    patches : DataFrame
+        One row a test patch: ``repeat, fold, row`` (of one spot), ``n_spots``, ``y`` and one
+        probability a class; empty for models without patches.
     """
 
     fold: Fold
@@ -48,6 +58,8 @@ class FoldResult:
     train_balanced_accuracy: float
     seconds: float
     by_k: dict[int, npt.NDArray[np.float64]]
+    ablated: dict[str, npt.NDArray[np.float64]] = field(default_factory=dict)
+    patches: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def history(self) -> pd.DataFrame:
@@ -67,6 +79,8 @@ def cross_validate(
     device: str = "auto",
     checkpoints: Path | None = None,
     on_epoch: EpochCallback | None = None,
+    watch: bool = False,
+    ablations: bool = False,
 ) -> Iterator[FoldResult]:
     """Fit `model` on every fold and yield each result as soon as it is there.
 
@@ -90,6 +104,10 @@ def cross_validate(
         Folder from which an interrupted fold goes on.
     on_epoch : callable, optional
         Called with the fold and the epoch's record.
+    watch : bool
+        Note the balanced accuracy on the test spots after every epoch, to be looked at.
+    ablations : bool
+        Predict the test spots with spatial and with spectral structure destroyed, too.
 
     Raises
     ------
@@ -98,15 +116,22 @@ def cross_validate(
     """
     folds.check_task(task)
     labels = np.asarray(task.classes)[task.y]
+    places = SpotPositions.of(task.spots) if entry(model).is_spatial else None
     for fold in folds:
-        train = np.searchsorted(task.rows, fold.train_rows)
+        train, test = (
+            np.searchsorted(task.rows, rows) for rows in (fold.train_rows, fold.test_rows)
+        )
         estimator = make_estimator(
             model,
-            settings,
+            task_settings(model, settings, task),
             seed=derive_seed(seed, task.name, model, fold.repeat, fold.index) % 2**31,
             device=device,
         )
-        x_train = store.take(fold.train_rows)
+        x_train, x_test = store.take(fold.train_rows), store.take(fold.test_rows)
+        at_train, at_test = (
+            {} if places is None else {"positions": places.take(part)} for part in (train, test)
+        )
+        watched = Watched(x_test, labels[test], **at_test)
         started = time.perf_counter()
         estimator.fit(
             x_train,
@@ -114,21 +139,25 @@ def cross_validate(
             groups=inner_groups(task, train, folds.grouping, estimator),
             on_epoch=_bound(on_epoch, fold),
             checkpoint=_checkpoint(checkpoints, fold),
+            **at_train,
+            **({"watched": watched} if watch and entry(model).is_network else {}),
         )
         seconds = time.perf_counter() - started
-        x_test = store.take(fold.test_rows)
+        held_out = HeldOut(x_test, task, test, at_test)
         yield FoldResult(
             fold=fold,
             estimator=estimator,
-            probabilities=in_task_order(estimator, estimator.predict_proba(x_test), task.classes),
+            probabilities=held_out.predicted(estimator),
             train_balanced_accuracy=float(
-                balanced_accuracy_score(labels[train], estimator.predict(x_train))
+                balanced_accuracy_score(labels[train], estimator.predict(x_train, **at_train))
             ),
             seconds=seconds,
             by_k={
                 int(k): in_task_order(estimator, probabilities, task.classes)
                 for k, probabilities in _by_k(estimator, x_test).items()
             },
+            ablated=held_out.ablated(estimator) if ablations else {},
+            patches=held_out.patches(estimator, fold),
         )
 
 
@@ -147,12 +176,10 @@ def predictions_table(
     return table
 
 
-def in_task_order(
-    estimator: Any, probabilities: npt.NDArray[np.float64], classes: tuple[str, ...]
-) -> npt.NDArray[np.float64]:
-    """Columns of `probabilities` in the task's class order (estimators sort theirs)."""
-    known = [str(name) for name in estimator.classes_]
-    return np.asarray(probabilities, dtype=np.float64)[:, [known.index(name) for name in classes]]
+def task_settings(model: str, settings: Mapping[str, Any], task: TaskSpots) -> dict[str, Any]:
+    """Settings of a model for a task: its positive class is the task's first, unless given."""
+    known = "positive" in setting_names(model) and settings.get("positive") is None
+    return {**settings, **({"positive": task.classes[0]} if known else {})}
 
 
 def inner_groups(

@@ -54,6 +54,8 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Trainable parameters, and bins of the axis.
     device_, precision_ : str
         Where and how it was trained.
+    facts_ : dict
+        What the fit found worth telling beside its parameters, JSON-able.
 
     Notes
     -----
@@ -63,6 +65,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """
 
     model_name: ClassVar[str]
+    facts_: dict[str, Any]
 
     def fit(
         self,
@@ -118,6 +121,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         checkpoint: Path | str | None,
     ) -> None:
         config, settings = self.parsed_settings()
+        self.facts_ = {}
         x, seed, n_classes = told.x, int(self.random_state), len(self.classes_)
         train, validation = split_validation(told.y, told.groups, settings, seed)
         device = choose_device(self.device)
@@ -149,6 +153,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 on_epoch=on_epoch,
                 checkpoint=checkpoint,
             )
+        self.facts_ = {**getattr(network, "about", {}), **self.facts_}
 
     def _labelled(self, told: Told, train: Rows, validation: Rows) -> Labelled:
         """The examples that the network is trained and validated on."""
@@ -237,11 +242,6 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return embedded
 
     @property
-    def facts_(self) -> dict[str, Any]:
-        """What the fit found worth telling beside its parameters, JSON-able."""
-        return dict(getattr(self.network_, "about", {}))
-
-    @property
     def n_parameters_(self) -> int:
         """Trainable parameters of the fitted network."""
         return n_trainable(self.network_)
@@ -297,10 +297,10 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
         require_shapes(arrays, expected, where)
         network.load_state_dict({name: torch.from_numpy(v) for name, v in arrays.items()})
-        network.about = dict(fitted["facts"])
         self.network_ = network.to(choose_device(self.device)).eval()
         self.input_scale_ = float(fitted["input_scale"])
         self.device_, self.precision_ = fitted["trained_on"], fitted["precision"]
+        self.facts_ = dict(fitted["facts"])
 
     def _check_positions(self, positions: SpotPositions | None, n_spots: int) -> None:
         """Spectral models look at one spot at a time: where it lies is of no concern."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -38,11 +38,11 @@ class SpatialClassifier(NetworkClassifier):
     another part of a fold. A patch bears the class of most of its spots; a spot gets the mean
     probability of the patches it lies in.
 
-    Attributes
-    ----------
-    n_patches_, n_skipped_patches_ : int
-        Training patches, and those left out because they hold too few spots.
+    Its ``facts_`` count the training patches, and those left out because they hold too few spots.
     """
+
+    #: Whether a single image has a class of its own to be judged by.
+    predicts_patches: ClassVar[bool] = True
 
     patch: int
     stride: int
@@ -164,16 +164,10 @@ class SpatialClassifier(NetworkClassifier):
         embedded = self._spot_means(images, lambda batch, _: self.network_.forward_features(batch))  # type: ignore[operator]
         return embedded.astype(np.float32)
 
-    @property
-    def facts_(self) -> dict[str, Any]:
-        """What the fit found worth telling beside its parameters, JSON-able."""
-        counted = {"n_patches": self.n_patches_, "n_skipped_patches": self.n_skipped_patches_}
-        return {**super().facts_, **counted}
-
     def _labelled(self, told: Told, train: Rows, validation: Rows) -> Labelled:
         positions = _known(told.positions)
         learnt = self._cut(positions.take(train), cover_all=False)
-        self.n_patches_, self.n_skipped_patches_ = len(learnt), learnt.n_skipped
+        self.facts_ = {"n_patches": len(learnt), "n_skipped_patches": learnt.n_skipped}
         grids = [np.where(grid >= 0, train[grid], -1) for grid in learnt.spots]
         if len(validation):
             seen = self._cut(positions.take(validation), cover_all=False)
