@@ -111,7 +111,7 @@ def spot_units(
             raise StoreError(f"the {name} lacks the column {missing[0]!r}")
     if len(predictions) == 0:
         raise StoreError("there are no predictions to evaluate")
-    table = predictions.loc[:, wanted].sort_values(["repeat", "row"], kind="stable")
+    table = in_order(predictions.loc[:, wanted])
     row, repeat, fold, y = (table[name].to_numpy(np.int64) for name in wanted[:4])
     probability = table[wanted[4:]].to_numpy(np.float64)
     _check_values(row, repeat, y, probability, len(spots))
@@ -132,6 +132,11 @@ def spot_units(
         n_spots=np.ones(n, dtype=np.int64),
         mixed=np.zeros(n, dtype=bool),
     )
+
+
+def in_order(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Predictions in the order of `spot_units`: by repeat, then by row."""
+    return predictions.sort_values(["repeat", "row"], kind="stable")
 
 
 def aggregate(spot: Units, by: Literal["core", "patient"], rule: Rule) -> Units:

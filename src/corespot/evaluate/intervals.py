@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,12 @@ _BLOCK = 8_000_000
 
 
 def patient_intervals(
-    units: Units, *, n_bootstrap: int, rng: np.random.Generator, level: float = 0.95
+    units: Units,
+    *,
+    n_bootstrap: int,
+    rng: np.random.Generator,
+    level: float = 0.95,
+    over_repeats: Literal["mean", "median"] = "mean",
 ) -> dict[str, list[float] | None]:
     """Percentile intervals of the pooled out-of-fold metrics, resampling whole patients.
 
@@ -39,6 +45,8 @@ def patient_intervals(
         Source of randomness.
     level : float
         Coverage.
+    over_repeats : {"mean", "median"}
+        What is taken over repeats: whichever the value beside the interval is.
 
     Returns
     -------
@@ -51,26 +59,41 @@ def patient_intervals(
     Field & Welsh, "Bootstrapping clustered data", J. R. Stat. Soc. B 69(3), 2007: resampling whole
     clusters; spots of one patient resemble each other, so resampling spots would be too narrow.
     """
-    none: dict[str, list[float] | None] = dict.fromkeys(METRICS)
-    if n_bootstrap == 0 or not _can_vary(units):
-        return none
+    found: dict[str, list[float] | None] = dict.fromkeys(METRICS)
+    if n_bootstrap == 0 or not can_vary(units):
+        return found
     patients, code = np.unique(units.patient, return_inverse=True)
-    draws = draw_patients(_strata(code, units, len(patients)), n_bootstrap, rng)
-    total: dict[str, Floats] = {name: np.zeros(n_bootstrap) for name in METRICS}
-    repeats = np.unique(units.repeat)
-    for repeat in repeats:
-        here = units.repeat == repeat
-        for name, values in _resampled(units.select(here), code[here], draws).items():
-            total[name] += values / len(repeats)
+    draws = draw_patients(patient_strata(code, units, len(patients)), n_bootstrap, rng)
+    by_repeat = [
+        _resampled(units.select(here), code[here], draws)
+        for here in (units.repeat == repeat for repeat in np.unique(units.repeat))
+    ]
+    combine = np.mean if over_repeats == "mean" else np.median
+    for name in METRICS:
+        values = combine(np.stack([one[name] for one in by_repeat]), axis=0)
+        found[name] = percentile_interval(values, level)
+    return found
+
+
+def percentile_interval(values: Floats, level: float = 0.95) -> list[float] | None:
+    """Interval that holds the middle of resampled values.
+
+    A resample may lack a class whose patients all belong to another stratum, and has no value
+    (NaN) then; where that is common (more than a tenth) there is no interval to give.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n_bootstrap,)
+        The metric under every resample.
+    level : float
+        Coverage.
+    """
+    defined = values[np.isfinite(values)]
+    if len(defined) == 0 or len(defined) < 0.9 * len(values):
+        return None
     tail = 100 * (1 - level) / 2
-    for name, values in total.items():
-        defined = values[np.isfinite(values)]
-        # A resample may lack a class whose patients all belong to another stratum; where that is
-        # common there is no interval to give.
-        if len(defined) >= 0.9 * n_bootstrap:
-            low, high = np.percentile(defined, [tail, 100 - tail])
-            none[name] = [float(low), float(high)]
-    return none
+    low, high = np.percentile(defined, [tail, 100 - tail])
+    return [float(low), float(high)]
 
 
 def draw_patients(strata: Ints, n_bootstrap: int, rng: np.random.Generator) -> Floats:
@@ -97,7 +120,7 @@ def _resampled(units: Units, code: Ints, draws: Floats) -> dict[str, Floats]:
     """Every metric under every resample of one repeat's units, each of shape (n_bootstrap,)."""
     n_patients = draws.shape[1]
     n_classes = units.n_classes
-    cells = _per_patient(code, units.y * n_classes + units.predicted, n_patients, n_classes**2)
+    cells = per_patient(code, units.y * n_classes + units.predicted, n_patients, n_classes**2)
     confusion = (draws @ cells).reshape(len(draws), n_classes, n_classes)
     result = rates(confusion)
     result["auc"] = _resampled_auc(units, code, draws)
@@ -107,7 +130,7 @@ def _resampled(units: Units, code: Ints, draws: Floats) -> dict[str, Floats]:
     terms, bins = calibration_sums(units.y, units.predicted, units.probability)
     sums = np.stack(
         [
-            draws @ _per_patient(code, bins, n_patients, N_BINS, terms[:, index])
+            draws @ per_patient(code, bins, n_patients, N_BINS, terms[:, index])
             for index in range(3)
         ],
         axis=-1,
@@ -147,7 +170,7 @@ def _blocks(n_bootstrap: int, n_units: int) -> Iterator[slice]:
         yield slice(start, min(start + size, n_bootstrap))
 
 
-def _per_patient(
+def per_patient(
     code: Ints, cell: Ints, n_patients: int, n_cells: int, weights: Floats | None = None
 ) -> Floats:
     """Count (or sum) units by patient and cell, shape (n_patients, n_cells)."""
@@ -155,13 +178,13 @@ def _per_patient(
     return flat.reshape(n_patients, n_cells).astype(np.float64)
 
 
-def _strata(code: Ints, units: Units, n_patients: int) -> Ints:
+def patient_strata(code: Ints, units: Units, n_patients: int) -> Ints:
     """Class of most units of every patient, shape (n_patients,)."""
-    held = _per_patient(code, units.y, n_patients, units.n_classes)
+    held = per_patient(code, units.y, n_patients, units.n_classes)
     return np.asarray(held.argmax(axis=1), dtype=np.int64)
 
 
-def _can_vary(units: Units) -> bool:
+def can_vary(units: Units) -> bool:
     """True if every class occurs in at least two patients."""
     pairs = np.unique(np.stack([units.y, units.patient], axis=1), axis=0)
     return bool(np.all(np.bincount(pairs[:, 0], minlength=units.n_classes) >= 2))
