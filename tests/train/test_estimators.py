@@ -13,29 +13,31 @@ import torch
 from sklearn.base import clone
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import GroupKFold, cross_validate
-from spectra_problem import peaks_problem
+from spectra_problem import peaks_problem, problem_for, quick_settings
 
+from corespot.cohort.positions import SpotPositions
 from corespot.errors import ModelError, ParamsError
 from corespot.models import registry
 from corespot.train.estimator import (
     ESTIMATORS,
     IsotopeNetClassifier,
     ResidualNetClassifier,
+    loop_settings,
     make_estimator,
     setting_names,
 )
+from corespot.train.fit_inputs import Watched
 from corespot.train.network_classifier import NetworkClassifier
 
 NAMES = registry.names()
 NETWORKS = [name for name in NAMES if registry.entry(name).is_network]
-QUICK: dict[str, dict[str, Any]] = {"roc_lda": {"k": 5}}
+SPECTRAL = [name for name in NAMES if not registry.entry(name).is_spatial]
 
 Problem = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64], npt.NDArray[np.int64]]
 
 
 def quick(name: str, *, seed: int = 0, **settings: Any) -> Any:
-    defaults: dict[str, Any] = QUICK.get(name, {"epochs": 2, "batch_size": 16})
-    return make_estimator(name, {**defaults, **settings}, seed=seed, device="cpu")
+    return make_estimator(name, quick_settings(name, **settings), seed=seed, device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -57,25 +59,39 @@ def test_defaults_agree_with_the_settings(name: str) -> None:
     if isinstance(estimator, NetworkClassifier):
         config, loop = estimator.parsed_settings()
         assert config == type(config)()
-        assert loop == type(loop)()
+        assert loop == loop_settings(registry.entry(name))
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_shapes_labels_and_a_batch_of_one(name: str, n_classes: int) -> None:
-    x, y, groups = peaks_problem(n_groups=3, per_group=10, n_bins=150, n_classes=n_classes)
+    x, y, groups, at = problem_for(name, n_groups=3, n_bins=150, n_classes=n_classes)
     labels = np.array(["SQ", "AD", "none"])[y]
-    model = quick(name).fit(x, labels, groups=groups)
+    model = quick(name)
+    if n_classes > (registry.entry(name).most_classes or n_classes):
+        with pytest.raises(ModelError, match="knows 2 classes, the task has 3"):
+            model.fit(x, labels, groups=groups, **at)
+        return
+    model.fit(x, labels, groups=groups, **at)
     assert list(model.classes_) == sorted(set(labels))
     assert model.n_features_in_ == 150
-    probability = model.predict_proba(x)
-    assert probability.shape == model.decision_scores(x).shape == (30, n_classes)
+    probability = model.predict_proba(x, **at)
+    assert probability.shape == model.decision_scores(x, **at).shape == (36, n_classes)
     np.testing.assert_allclose(probability.sum(axis=1), 1)
-    assert set(model.predict(x)) <= set(labels)
-    np.testing.assert_allclose(model.predict_proba(x[4:5]), probability[4:5], atol=1e-5)
-    gradient = model.mean_gradient(x)
+    assert set(model.predict(x, **at)) <= set(labels)
+    if at:
+        one = model.predict_proba(x[4:5], positions=at["positions"].take(np.array([4])))
+        np.testing.assert_allclose(one.sum(axis=1), 1)
+    else:
+        np.testing.assert_allclose(model.predict_proba(x[4:5]), probability[4:5], atol=1e-5)
+    embedded = model.embed(x, **at)
+    assert embedded.dtype == np.float32
+    assert len(embedded) == 36
+    assert np.isfinite(embedded).all()
+    gradient = model.mean_gradient(x, **at)
     assert gradient.shape == (n_classes, 150)
     assert gradient.dtype == np.float64
+    assert np.abs(gradient).max() > 0
     np.testing.assert_allclose(gradient.sum(axis=0), 0, atol=1e-4 * np.abs(gradient).max())
     described = registry.describe(name, 150, n_classes, _config(model, name))
     assert model.n_parameters_ == described["n_parameters"]
@@ -88,15 +104,37 @@ def _config(model: Any, name: str) -> Any:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_same_seed_same_numbers(name: str, small: Problem) -> None:
-    x, y, _ = small
-    first, second = quick(name, seed=5).fit(x, y), quick(name, seed=5).fit(x, y)
-    np.testing.assert_array_equal(first.decision_scores(x), second.decision_scores(x))
+def test_same_seed_same_numbers(name: str) -> None:
+    x, y, groups, at = problem_for(name)
+    first = quick(name, seed=5).fit(x, y, groups, **at)
+    second = quick(name, seed=5).fit(x, y, groups, **at)
+    np.testing.assert_array_equal(first.decision_scores(x, **at), second.decision_scores(x, **at))
     if isinstance(first, NetworkClassifier):
         for name_, value in first.network_.state_dict().items():
             assert torch.equal(value, second.network_.state_dict()[name_]), name_
-        other = quick(name, seed=6).fit(x, y)
-        assert not np.array_equal(first.decision_scores(x), other.decision_scores(x))
+        other = quick(name, seed=6).fit(x, y, groups, **at)
+        assert not np.array_equal(first.decision_scores(x, **at), other.decision_scores(x, **at))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_looking_at_held_out_spots_changes_nothing(name: str) -> None:
+    x, y, _, at = problem_for(name)
+    blind = quick(name).fit(x, y, **at)
+    looking = quick(name).fit(x, y, **at, watched=Watched(x[::-1], y[::-1], **turned(at)))
+    for name_, value in blind.network_.state_dict().items():
+        assert torch.equal(value, looking.network_.state_dict()[name_]), name_
+    noted = [entry["test_balanced_accuracy"] for entry in looking.history_]
+    assert len(noted) == 2
+    found = balanced_accuracy_score(y, looking.predict(x, **at))
+    assert noted[-1] == pytest.approx(found)
+    assert "test_balanced_accuracy" not in blind.history_[0]
+
+
+def turned(at: dict[str, Any]) -> dict[str, Any]:
+    """The same positions, last spot first."""
+    if not at:
+        return {}
+    return {"positions": at["positions"].take(np.arange(len(at["positions"]))[::-1])}
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -105,10 +143,17 @@ def test_overfits_eight_spots(name: str) -> None:
     x = rng.gamma(1.0, size=(8, 300)).astype(np.float32) / 300
     y = np.arange(8) % 2
     settings: dict[str, Any] = {"epochs": 80, "batch_size": 8, "learning_rate": 5e-3}
-    if name == "isotopenet":
-        settings["dropout"] = 0.0
-    model = make_estimator(name, settings, seed=0, device="cpu").fit(x, y)
-    assert model.score(x, y) == 1.0
+    at: dict[str, Any] = {}
+    if registry.entry(name).is_spatial:
+        # Each spot a core of its own: as many patches as spots.
+        lone = np.zeros(8, dtype=np.int64)
+        at["positions"] = SpotPositions(np.array([f"c{i}" for i in range(8)]), lone, lone)
+    fields = registry.entry(name).config.model_fields
+    settings |= {"dropout": 0.0} if "dropout" in fields else {}
+    settings |= {"augment": False} if "augment" in fields else {}
+    model = make_estimator(name, quick_settings(name, **settings), seed=0, device="cpu")
+    model.fit(x, y, **at)
+    assert balanced_accuracy_score(y, model.predict(x, **at)) == 1.0
     assert model.history_[-1]["train_loss"] < 0.1
 
 
@@ -124,7 +169,7 @@ def test_isotopenet_learns_and_carries_over_to_unseen_groups() -> None:
     assert model.history_[-1]["train_loss"] < model.history_[0]["train_loss"]
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", [name for name in NETWORKS if name in SPECTRAL])
 def test_it_works_inside_cross_validate(name: str, small: Problem) -> None:
     x, y, groups = small
     result = cross_validate(quick(name, epochs=1), x, y, groups=groups, cv=GroupKFold(2))
@@ -168,10 +213,10 @@ def test_gradient_does_not_depend_on_batches_or_training_mode(
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_an_interrupted_fit_goes_on_bit_by_bit(name: str, small: Problem, tmp_path: Path) -> None:
-    x, y, groups = small
+def test_an_interrupted_fit_goes_on_bit_by_bit(name: str, tmp_path: Path) -> None:
+    x, y, groups, at = problem_for(name)
     settings = {"early_stopping": True, "validation_folds": 2} if name == "isotopenet" else {}
-    whole = quick(name, epochs=5, **settings).fit(x, y, groups=groups)
+    whole = quick(name, epochs=5, **settings).fit(x, y, groups=groups, **at)
 
     class Stop(Exception):
         pass
@@ -183,11 +228,16 @@ def test_an_interrupted_fit_goes_on_bit_by_bit(name: str, small: Problem, tmp_pa
     model = quick(name, epochs=5, **settings)
     file = tmp_path / "state.safetensors"
     with pytest.raises(Stop):
-        model.fit(x, y, groups=groups, on_epoch=stop_at_two, checkpoint=file)
+        model.fit(x, y, groups=groups, on_epoch=stop_at_two, checkpoint=file, **at)
     torch.rand(3)  # the caller's random state is of no importance
     epochs: list[float] = []
     model.fit(
-        x, y, groups=groups, on_epoch=lambda entry: epochs.append(entry["epoch"]), checkpoint=file
+        x,
+        y,
+        groups=groups,
+        on_epoch=lambda entry: epochs.append(entry["epoch"]),
+        checkpoint=file,
+        **at,
     )
     assert epochs == [3, 4, 5]
     assert [entry["epoch"] for entry in model.history_] == [1, 2, 3, 4, 5]
@@ -227,11 +277,11 @@ def test_the_cosine_schedule_binds_the_epochs(small: Problem, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_bfloat16_trains_on_request(name: str, small: Problem) -> None:
-    x, y, _ = small
-    model = quick(name, precision="bf16").fit(x, y)
+def test_bfloat16_trains_on_request(name: str) -> None:
+    x, y, _, at = problem_for(name)
+    model = quick(name, precision="bf16").fit(x, y, **at)
     assert model.precision_ == "bf16"
-    assert np.isfinite(model.predict_proba(x)).all()
+    assert np.isfinite(model.predict_proba(x, **at)).all()
 
 
 def test_early_stopping_validates_on_other_groups(small: Problem) -> None:
@@ -298,14 +348,14 @@ def test_settings_are_closed() -> None:
 
 
 @pytest.mark.gpu
-def test_a_gpu_trains_what_a_cpu_can_use() -> None:
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_gpu_trains_what_a_cpu_can_use(name: str) -> None:
     if not torch.cuda.is_available():
         pytest.skip("no GPU")
-    x, y, groups = peaks_problem(seed=1)
-    seen = groups < 6
-    model = IsotopeNetClassifier(epochs=25, batch_size=32, learning_rate=3e-3)
-    model.fit(x[seen], y[seen])
+    x, y, groups, at = problem_for(name, n_groups=8, n_bins=400)
+    settings = quick_settings(name, epochs=10, learning_rate=3e-3)
+    model = make_estimator(name, settings, seed=0).fit(x, y, groups=groups, **at)
     assert model.device_.startswith("cuda")
-    assert balanced_accuracy_score(y[~seen], model.predict(x[~seen])) > 0.9
-    again = clone(model).fit(x[seen], y[seen])
-    np.testing.assert_array_equal(again.decision_scores(x), model.decision_scores(x))
+    assert model.history_[-1]["train_loss"] < model.history_[0]["train_loss"]
+    again = clone(model).fit(x, y, groups=groups, **at)
+    np.testing.assert_array_equal(again.decision_scores(x, **at), model.decision_scores(x, **at))

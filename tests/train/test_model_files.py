@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
-from spectra_problem import peaks_problem
+from spectra_problem import peaks_problem, problem_for, quick_settings
 
 from corespot.axis import MzAxis
 from corespot.errors import ModelError
@@ -23,7 +23,7 @@ X, Y, GROUPS = peaks_problem(n_groups=4, per_group=10, n_bins=150)
 
 
 def fitted(name: str) -> Any:
-    settings = {"k_grid": [3, 8]} if name == "roc_lda" else {"epochs": 2, "batch_size": 16}
+    settings = {"k_grid": [3, 8]} if name == "roc_lda" else quick_settings(name)
     return make_estimator(name, settings, seed=2, device="cpu").fit(X, Y, groups=GROUPS)
 
 
@@ -40,7 +40,9 @@ def edit(folder: Path, **changes: Any) -> None:
 
 @pytest.mark.parametrize("name", registry.names())
 def test_a_loaded_model_gives_the_same_numbers(name: str, tmp_path: Path) -> None:
-    model = fitted(name)
+    x, y, groups, at = problem_for(name, n_bins=150)
+    settings = {"k_grid": [3, 8]} if name == "roc_lda" else quick_settings(name)
+    model = make_estimator(name, settings, seed=2, device="cpu").fit(x, y, groups, **at)
     save_model(tmp_path / "m", model, axis=AXIS, classes=["AD", "SQ"], recipe=RECIPE)
     loaded = load_model(tmp_path / "m")
     assert sorted(p.name for p in (tmp_path / "m").iterdir()) == ["model.json", "model.safetensors"]
@@ -51,13 +53,15 @@ def test_a_loaded_model_gives_the_same_numbers(name: str, tmp_path: Path) -> Non
     assert loaded.recipe == RECIPE
     assert loaded.about["model_size"]["n_parameters"] == model.n_parameters_
     again = loaded.estimator
-    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
-    np.testing.assert_array_equal(again.predict(X), model.predict(X))
-    np.testing.assert_array_equal(again.mean_gradient(X), model.mean_gradient(X))
+    for method in ("predict_proba", "predict", "mean_gradient", "embed"):
+        np.testing.assert_array_equal(
+            getattr(again, method)(x, **at), getattr(model, method)(x, **at)
+        )
+    assert again.facts_ == model.facts_
     assert again.history_ == model.history_
     if name == "roc_lda":
-        for k, expected in model.predict_proba_by_k(X).items():
-            np.testing.assert_array_equal(again.predict_proba_by_k(X)[k], expected)
+        for k, expected in model.predict_proba_by_k(x).items():
+            np.testing.assert_array_equal(again.predict_proba_by_k(x)[k], expected)
         assert again.inner_scores_ == model.inner_scores_
     save_model(tmp_path / "m", again, axis=AXIS, classes=["AD", "SQ"], recipe=RECIPE)
     assert load_model(tmp_path / "m").about["sha256"] == loaded.about["sha256"]

@@ -219,7 +219,8 @@ class SpatialClassifier(NetworkClassifier):
 
     def _channels(self, x: Spectra) -> Tensor:
         self.network_.eval()
-        return spot_channels(_front(self.network_), self._on_device(x))
+        found = spot_channels(_front(self.network_), self._on_device(x))
+        return found.to(next(self.network_.parameters()).dtype)
 
     def _scorer(self, x: Spectra, positions: SpotPositions | None) -> Callable[[], Floats]:
         images = self._images(x, _known(positions))
