@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from corespot.axis import MzAxis
+from corespot.cohort.positions import SpotPositions
 from corespot.errors import ModelError
 from corespot.explain.profile import FloatArray, Quantity, SensitivityProfile
 
@@ -21,8 +22,11 @@ class HasMeanGradient(Protocol):
 
     classes_: npt.NDArray[Any]
 
-    def mean_gradient(self, X: npt.NDArray[Any], *, of: Quantity) -> FloatArray:
-        """Mean over the rows of `X` of ∂f_j/∂x_k, shape (n_classes, n_bins)."""
+    def mean_gradient(self, X: npt.NDArray[Any], *, of: Quantity, **places: Any) -> FloatArray:
+        """Mean over the rows of `X` of ∂f_j/∂x_k, shape (n_classes, n_bins).
+
+        Models of patches or cores are also told where the spots lie (`positions`).
+        """
         ...
 
 
@@ -75,6 +79,7 @@ def sensitivity_profile(
     axis: MzAxis,
     classes: Sequence[str],
     sigma: FloatArray | None = None,
+    positions: SpotPositions | None = None,
 ) -> SensitivityProfile:
     """Sensitivity of a fitted classifier, averaged over its training spectra.
 
@@ -94,6 +99,9 @@ def sensitivity_profile(
         Class names in the order wanted.
     sigma : ndarray of float64, shape (n_bins,), optional
         Standard deviation of each bin over the training spectra, if already known.
+    positions : SpotPositions, optional
+        Where the spots lie; for models of patches or cores, whose sensitivity is the mean over
+        patches of the effect of a bin that rises in all their spots.
 
     Raises
     ------
@@ -112,21 +120,28 @@ def sensitivity_profile(
     names = tuple(str(name) for name in classes)
     if X.ndim != 2 or X.shape[1] != axis.n_bins:
         raise ModelError(f"spectra of shape {X.shape} do not lie on an axis of {len(axis)} bins")
-    order = _class_order(estimator, names)
+    order = class_order(estimator, names)
+    places = {} if positions is None else {"positions": positions}
     scale = bin_sd(X) if sigma is None else np.asarray(sigma, dtype=np.float64)
     if scale.shape != (axis.n_bins,):
         raise ModelError(f"sigma: expected shape ({axis.n_bins},), got {scale.shape}")
     return SensitivityProfile(
         axis=axis,
         classes=names,
-        probability=_gradient(estimator, X, "probability", order) * scale,
-        logit=_gradient(estimator, X, "logit", order) * scale,
+        probability=_gradient(estimator, X, "probability", order, places) * scale,
+        logit=_gradient(estimator, X, "logit", order, places) * scale,
         sigma=scale,
     )
 
 
-def _class_order(estimator: HasMeanGradient, names: tuple[str, ...]) -> list[int]:
-    """Row of the estimator's gradient for each of `names`."""
+def class_order(estimator: HasMeanGradient, names: tuple[str, ...]) -> list[int]:
+    """Row of the estimator's gradient for each of `names`.
+
+    Raises
+    ------
+    ModelError
+        If the estimator was fitted on other classes.
+    """
     fitted = [str(label) for label in estimator.classes_]
     if sorted(fitted) == sorted(names):
         return [fitted.index(name) for name in names]
@@ -140,9 +155,13 @@ def _class_order(estimator: HasMeanGradient, names: tuple[str, ...]) -> list[int
 
 
 def _gradient(
-    estimator: HasMeanGradient, X: npt.NDArray[Any], of: Quantity, order: list[int]
+    estimator: HasMeanGradient,
+    X: npt.NDArray[Any],
+    of: Quantity,
+    order: list[int],
+    places: dict[str, SpotPositions],
 ) -> FloatArray:
-    gradient = np.asarray(estimator.mean_gradient(X, of=of), dtype=np.float64)
+    gradient = np.asarray(estimator.mean_gradient(X, of=of, **places), dtype=np.float64)
     if gradient.shape != (len(order), X.shape[1]):
         raise ModelError(
             f"mean_gradient of {type(estimator).__name__} has shape {gradient.shape}, "

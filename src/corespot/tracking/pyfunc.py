@@ -16,7 +16,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from corespot.cohort.positions import SpotPositions
 from corespot.errors import ModelError
+from corespot.models.registry import entry
 from corespot.preprocess.recipe import apply_recipe
 from corespot.train.checkpoint import LoadedModel, load_model
 from corespot.train.held_out import in_task_order
@@ -48,15 +50,35 @@ class FoldEnsemble:
         """One raw spectrum, through the recipe, on the model's axis: shape (n_bins,)."""
         return apply_recipe(self.recipe, mz, intensity, self.axis)
 
-    def predict_proba(self, spectra: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        """Class probabilities of preprocessed spectra, shape (n, n_classes)."""
-        total = sum(
+    @property
+    def is_spatial(self) -> bool:
+        """Whether the models look at neighbouring spots."""
+        return entry(str(self.models[0].about["model"])).is_spatial
+
+    def each(
+        self, spectra: npt.NDArray[np.float32], positions: SpotPositions | None = None
+    ) -> list[npt.NDArray[np.float64]]:
+        """Class probabilities by every fold's model, each of shape (n, n_classes).
+
+        Raises
+        ------
+        ModelError
+            If the models look at neighbouring spots and are not told where the spots lie.
+        """
+        places = {"positions": positions} if self.is_spatial else {}
+        return [
             in_task_order(
-                model.estimator, model.estimator.predict_proba(spectra), tuple(model.classes)
+                model.estimator, model.estimator.predict_proba(spectra, **places), self.classes
             )
             for model in self.models
-        )
-        return np.asarray(total, dtype=np.float64) / len(self.models)
+        ]
+
+    def predict_proba(
+        self, spectra: npt.NDArray[np.float32], positions: SpotPositions | None = None
+    ) -> npt.NDArray[np.float64]:
+        """Class probabilities of preprocessed spectra, shape (n, n_classes)."""
+        found: npt.NDArray[np.float64] = np.mean(self.each(spectra, positions), axis=0)
+        return found
 
     def predict(self, model_input: Any, params: dict[str, Any] | None = None) -> pd.DataFrame:
         """MLflow's entry point.
@@ -64,7 +86,8 @@ class FoldEnsemble:
         Parameters
         ----------
         model_input : DataFrame
-            One row a spectrum, columns ``mz`` and ``intensity`` with vectors of equal length.
+            One row a spectrum, columns ``mz`` and ``intensity`` with vectors of equal length; for
+            models of patches or cores also ``core``, ``x`` and ``y``, all spots of a core together.
         params : dict, optional
             Not used.
 
@@ -81,7 +104,8 @@ class FoldEnsemble:
                 for mz, intensity in zip(model_input["mz"], model_input["intensity"], strict=True)
             ]
         )
-        probabilities = self.predict_proba(spectra)
+        positions = SpotPositions.of(model_input) if self.is_spatial else None
+        probabilities = self.predict_proba(spectra, positions)
         table = pd.DataFrame(probabilities, columns=[f"prob_{name}" for name in self.classes])
         table["predicted"] = np.asarray(self.classes)[probabilities.argmax(axis=1)]
         return table
@@ -103,12 +127,16 @@ def log_ensemble(run: Run, folder: Path, version: str) -> str:
 
     import mlflow
     from mlflow.models import ModelSignature
-    from mlflow.types.schema import Array, ColSpec, DataType, Schema
+    from mlflow.types.schema import Array, ColSpec, DataType, Schema, TensorSpec
 
     ensemble = load_ensemble(folder)
-    inputs = Schema(
-        [ColSpec(Array(DataType.double), "mz"), ColSpec(Array(DataType.double), "intensity")]
-    )
+    columns: list[ColSpec | TensorSpec] = [
+        ColSpec(Array(DataType.double), name) for name in ("mz", "intensity")
+    ]
+    if ensemble.is_spatial:
+        columns += [ColSpec(DataType.string, "core")]
+        columns += [ColSpec(DataType.long, name) for name in ("x", "y")]
+    inputs = Schema(columns)
     outputs = Schema(
         [
             *(ColSpec(DataType.double, f"prob_{name}") for name in ensemble.classes),

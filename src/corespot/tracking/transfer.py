@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from corespot.cohort.positions import SpotPositions
 from corespot.cohort.tasks import Task, TaskSpots, select_spots
 from corespot.errors import ParamsError
 from corespot.evaluate.summary import evaluate_predictions
@@ -16,7 +18,6 @@ from corespot.io.cohort_folder import load_cohort
 from corespot.io.imzml import open_imzml
 from corespot.progress import track
 from corespot.tracking.pyfunc import FoldEnsemble, load_ensemble
-from corespot.train.held_out import in_task_order
 
 #: Spectra that are preprocessed and predicted at a time.
 _BLOCK = 512
@@ -88,15 +89,26 @@ def _predict(
     found = [np.zeros((len(spots), len(spots.classes))) for _ in ensemble.models]
     files = spots.spots["file"].astype(str).to_numpy()
     indices = spots.spots["spectrum"].to_numpy(dtype=np.int64)
+    positions = SpotPositions.of(spots.spots) if ensemble.is_spatial else None
     for name in track(list(dict.fromkeys(files)), label="transfer", unit="files"):
         mine = np.flatnonzero(files == name)
         with open_imzml(folder / name) as file:
-            for start in range(0, len(mine), _BLOCK):
-                part = mine[start : start + _BLOCK]
+            for part in _blocks(mine, positions):
                 raw = [file.spectrum(int(indices[at])) for at in part]
                 block = np.stack([ensemble.preprocess(mz, values) for mz, values in raw])
-                for model, values in zip(ensemble.models, found, strict=True):
-                    values[part] = in_task_order(
-                        model.estimator, model.estimator.predict_proba(block), spots.classes
-                    )
+                places = None if positions is None else positions.take(part)
+                for values, one in zip(found, ensemble.each(block, places), strict=True):
+                    values[part] = one
     return found
+
+
+def _blocks(
+    spots: npt.NDArray[np.int64], positions: SpotPositions | None
+) -> Iterator[npt.NDArray[np.int64]]:
+    """Spots in blocks; whole cores, where a model looks at neighbours."""
+    if positions is None:
+        for start in range(0, len(spots), _BLOCK):
+            yield spots[start : start + _BLOCK]
+        return
+    for members in positions.take(spots).by_core():
+        yield spots[members]
