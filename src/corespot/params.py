@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 
 from corespot.cohort.splits import FoldSettings
 from corespot.cohort.tasks import Task
-from corespot.errors import ParamsError, suggestion
+from corespot.errors import ModelError, ParamsError, suggestion
 from corespot.preprocess.recipe import PreprocessSettings
 from corespot.settings import Settings
 from corespot.synth.request import SynthRequest
@@ -30,7 +30,7 @@ class TrackedTask(Task):
 
     def plain(self) -> Task:
         """The task without its training settings."""
-        return Task(label=self.label, classes=self.classes, where=self.where)
+        return Task(label=self.label, classes=self.classes, where=self.where, truth=self.truth)
 
 
 class LeakageSettings(Settings):
@@ -202,6 +202,7 @@ def check_everything(params: Params) -> None:
     ParamsError
         Naming the model or setting, with a suggestion; or the cohort that is not there.
     """
+    from corespot.models.registry import check_n_classes
     from corespot.train.estimator import make_estimator
 
     _check_models(params, "params.yaml")
@@ -211,6 +212,12 @@ def check_everything(params: Params) -> None:
             f"params.yaml: cohort: there is no folder {params.cohort!r}; put the cohort there, or "
             f"name one of synth: {', '.join(sorted(made)) or 'none'}"
         )
+    for model in params.models:
+        for name, task_ in params.tasks.items():
+            try:
+                check_n_classes(model, len(task_.classes))
+            except ModelError as error:
+                raise ParamsError(f"params.yaml: tasks.{name}: {error}") from None
     for model in sorted({*params.models, *params.train} - {"seed", "device"}):
         for task in params.tasks:
             make_estimator(
