@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from corespot.errors import StoreError
+from corespot.evaluate.checks import check_repeats, check_values
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -114,23 +115,32 @@ def spot_units(
     table = in_order(predictions.loc[:, wanted])
     row, repeat, fold, y = (table[name].to_numpy(np.int64) for name in wanted[:4])
     probability = table[wanted[4:]].to_numpy(np.float64)
-    _check_values(row, repeat, y, probability, len(spots))
-    here = spots.iloc[row]
-    core_name = here["core"].fillna("").astype(str).to_numpy(dtype=str)
-    patient_name = here["patient"].fillna("").astype(str).to_numpy(dtype=str)
-    # As in the folds: a core without a patient id is a patient of its own.
-    patient_name = np.where(patient_name == "", np.char.add("core:", core_name), patient_name)
+    check_values(row, y, probability, len(spots))
+    check_repeats(row, repeat)
+    core, patient = cores_and_patients(spots.iloc[row])
     n = len(row)
     return Units(
         repeat=repeat,
         fold=fold,
-        core=np.unique(core_name, return_inverse=True)[1].astype(np.int64),
-        patient=np.unique(patient_name, return_inverse=True)[1].astype(np.int64),
+        core=core,
+        patient=patient,
         y=y,
         predicted=probability.argmax(axis=1).astype(np.int64),
         probability=probability,
         n_spots=np.ones(n, dtype=np.int64),
         mixed=np.zeros(n, dtype=bool),
+    )
+
+
+def cores_and_patients(here: pd.DataFrame) -> tuple[Ints, Ints]:
+    """Number of the core and of the patient of each line of a spot table, by order of name."""
+    core = here["core"].fillna("").astype(str).to_numpy(dtype=str)
+    patient = here["patient"].fillna("").astype(str).to_numpy(dtype=str)
+    # As in the folds: a core without a patient id is a patient of its own.
+    patient = np.where(patient == "", np.char.add("core:", core), patient)
+    return (
+        np.unique(core, return_inverse=True)[1].astype(np.int64),
+        np.unique(patient, return_inverse=True)[1].astype(np.int64),
     )
 
 
@@ -214,28 +224,3 @@ def _tally(unit: Ints, label: Ints, n_units: int, n_classes: int) -> Ints:
     """Spots of each class in each unit, shape (n_units, n_classes)."""
     flat = np.bincount(unit * n_classes + label, minlength=n_units * n_classes)
     return flat.reshape(n_units, n_classes).astype(np.int64)
-
-
-def _check_values(row: Ints, repeat: Ints, y: Ints, probability: Floats, n_rows: int) -> None:
-    n_classes = probability.shape[1]
-    if row.min() < 0 or row.max() >= n_rows:
-        raise StoreError(
-            f"predictions name row {row.max() if row.min() >= 0 else row.min()}, but the spot "
-            f"table has {n_rows} rows: they belong to another store"
-        )
-    if y.min() < 0 or y.max() >= n_classes:
-        raise StoreError(f"predictions hold class number {y.max()}, but there are {n_classes}")
-    if np.any((np.diff(row) == 0) & (np.diff(repeat) == 0)):
-        twice = row[1:][(np.diff(row) == 0) & (np.diff(repeat) == 0)][0]
-        raise StoreError(f"row {twice} is predicted twice in one repeat")
-    number, size = np.unique(repeat, return_counts=True)
-    if len(set(size.tolist())) > 1 or np.any(row.reshape(len(number), -1) != row[: size[0]]):
-        raise StoreError("the repeats hold predictions of different spots: a fold is missing")
-    sums = probability.sum(axis=1)
-    # Half-precision networks leave rounding of about 1e-3 in the sum.
-    bad = ~np.isfinite(sums) | (probability < 0).any(axis=1) | (np.abs(sums - 1.0) > 5e-3)
-    if bad.any():
-        where = int(np.flatnonzero(bad)[0])
-        raise StoreError(
-            f"row {row[where]}: {probability[where].tolist()} are not probabilities that sum to 1"
-        )

@@ -64,7 +64,7 @@ def evaluate_predictions(
     """
     spot = spot_units(predictions, spots, tuple(classes))
     return {
-        level: _evaluate_level(
+        level: evaluate_level(
             at_level(spot, level),
             tuple(classes),
             np.unique(spot.repeat).tolist(),
@@ -106,13 +106,28 @@ def point_metrics(units: Units) -> dict[str, float]:
     return values
 
 
-def _evaluate_level(
+def evaluate_level(
     units: Units,
     classes: tuple[str, ...],
     repeats: list[int],
     n_bootstrap: int,
     rng: np.random.Generator,
 ) -> dict[str, Any]:
+    """Every metric of the units of one level, with spread and interval; plain values for JSON.
+
+    Parameters
+    ----------
+    units : Units
+        Decisions, all repeats.
+    classes : tuple of str
+        Class names.
+    repeats : list of int
+        Numbers of the repeats.
+    n_bootstrap : int
+        Resamples behind the intervals.
+    rng : Generator
+        Source of the resampling.
+    """
     by_fold = _by_fold(units)
     pooled = [point_metrics(units.select(units.repeat == repeat)) for repeat in repeats]
     intervals = patient_intervals(units, n_bootstrap=n_bootstrap, rng=rng)
