@@ -8,16 +8,19 @@ from corespot.errors import told_plainly
 from corespot.io.folds import read_folds
 from corespot.io.store import SpectraStore
 from corespot.params import load_params
-from corespot.tracking.training import TrainingRequest, open_training_run, train_and_record
+from corespot.tracking.fold_records import TrainingRequest
+from corespot.tracking.training import open_training_run, train_and_record
 
 
 def main(task_name: str, model: str) -> None:
     """Train `model` on `task_name` over the stored folds."""
     params = load_params()
     store = SpectraStore.open("data/store")
+    task = params.task(task_name).plain()
     request = TrainingRequest(
         store=store,
-        task=select_spots(store.spots, task_name, params.task(task_name).plain()),
+        task=select_spots(store.spots, task_name, task),
+        label=task.label,
         folds=read_folds(Path("data/folds") / task_name),
         model=model,
         settings=params.model_settings(task_name, model),
@@ -27,12 +30,8 @@ def main(task_name: str, model: str) -> None:
         bootstrap_seed=params.evaluate.seed,
     )
     with open_training_run(request, cohort=params.cohort, uri=params.tracking.uri) as run:
-        train_and_record(
-            request,
-            run,
-            out=Path("data/train") / task_name / model,
-            checkpoints=Path("data/checkpoints") / task_name / model,
-        )
+        here = Path(task_name) / model
+        train_and_record(request, run, Path("data/train") / here, Path("data/checkpoints") / here)
 
 
 if __name__ == "__main__":

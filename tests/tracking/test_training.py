@@ -13,8 +13,9 @@ from corespot.cohort.splits import FoldSettings, make_folds
 from corespot.cohort.tasks import Task, select_spots
 from corespot.io.artifacts import read_table
 from corespot.io.store import SpectraStore, create_store
+from corespot.tracking.fold_records import TrainingRequest
 from corespot.tracking.runs import start_run
-from corespot.tracking.training import TrainingRequest, train_and_record
+from corespot.tracking.training import train_and_record
 from corespot.train.crossvalidate import cross_validate
 
 EPOCHS = 3

@@ -44,7 +44,7 @@ class FoldResult:
         Wall time of fitting.
     by_k : dict of int to ndarray, shape (n_test, n_classes)
         Test probabilities for every number of selected bins; empty for other models.
-    ablated : dict of str to ndarray, shape (n_test, n_classes)
+    ablated : dict of str to ndarray, shape (n_shuffles, n_test, n_classes)
         Test probabilities with the spatial, and with the spectral structure destroyed; empty for
         models of single spectra.
     patches : DataFrame

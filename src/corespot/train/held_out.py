@@ -16,7 +16,7 @@ from corespot.train.spatial_classifier import Ablation, SpatialClassifier
 
 Floats = npt.NDArray[np.float64]
 
-#: Shufflings over which an ablation is averaged.
+#: Shufflings by which an ablation is measured.
 _N_SHUFFLES = 3
 _ABLATIONS: tuple[Ablation, ...] = ("spatial", "spectral")
 
@@ -48,20 +48,22 @@ class HeldOut:
         return in_task_order(estimator, found, self.task.classes)
 
     def ablated(self, estimator: Any) -> dict[str, Floats]:
-        """The same with one kind of structure destroyed, the mean over three shufflings."""
+        """The same with one kind of structure destroyed: (n_shuffles, n, n_classes) each.
+
+        Shufflings stay apart: the mean of their probabilities would be better than any of them.
+        """
         if not isinstance(estimator, SpatialClassifier):
             return {}
         return {
-            kind: in_task_order(
-                estimator,
-                np.mean(
-                    [
-                        estimator.predict_proba(self.x, **self.places, ablate=kind, seed=seed)
-                        for seed in range(_N_SHUFFLES)
-                    ],
-                    axis=0,
-                ),
-                self.task.classes,
+            kind: np.stack(
+                [
+                    in_task_order(
+                        estimator,
+                        estimator.predict_proba(self.x, **self.places, ablate=kind, seed=seed),
+                        self.task.classes,
+                    )
+                    for seed in range(_N_SHUFFLES)
+                ]
             )
             for kind in _ABLATIONS
         }
