@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -12,15 +13,31 @@ from corespot.models import registry
 from corespot.models.isotopenet import block_receptive_field
 from corespot.models.layers import Convolution, n_trainable
 from corespot.settings import Settings
+from corespot.train.objective import example_scores, losses
 
 NETWORKS = [name for name in registry.names() if registry.entry(name).is_network]
+SPATIAL = [name for name in NETWORKS if registry.entry(name).is_spatial]
 N_BINS = 131
+
+
+def examples(name: str, network: nn.Module, n: int, n_bins: int) -> torch.Tensor:
+    """Examples as the network takes them: spectra, or images of what its front makes of them."""
+    if name not in SPATIAL:
+        return torch.rand(n, n_bins)
+    side = 16
+    with torch.no_grad():
+        channels = network.front(torch.rand(n * side**2, n_bins)).reshape(n, side, side, -1)
+    mask = (torch.rand(n, side, side, 1) < 0.9).float()
+    return torch.cat([channels * mask, mask], 3).permute(0, 3, 1, 2).contiguous()
 
 
 def built(name: str, n_bins: int = N_BINS, n_classes: int = 2) -> nn.Module:
     torch.manual_seed(3)
     network = registry.build(name, {}, n_bins, n_classes)
     assert isinstance(network, nn.Module)
+    if hasattr(network, "prepare"):
+        spectra = np.random.default_rng(0).random((40, n_bins))
+        network.prepare(spectra, np.arange(40) % n_classes, 1.0)
     return network
 
 
@@ -80,8 +97,9 @@ def test_isotopenet_receptive_field_is_what_a_gradient_reaches() -> None:
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize(("n_bins", "n_classes"), [(61, 2), (131, 3), (500, 5)])
 def test_any_number_of_bins_and_classes(name: str, n_bins: int, n_classes: int) -> None:
+    n_classes = min(n_classes, registry.entry(name).most_classes or n_classes)
     network = built(name, n_bins, n_classes)
-    scores = network(torch.rand(4, n_bins))
+    scores = example_scores(network, network(examples(name, network, 4, n_bins)))
     assert scores.shape == (4, n_classes)
     assert torch.isfinite(scores).all()
     described = registry.describe(name, n_bins, n_classes)
@@ -91,11 +109,24 @@ def test_any_number_of_bins_and_classes(name: str, n_bins: int, n_classes: int) 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_parameter_gets_a_gradient(name: str) -> None:
     network = built(name)
-    functional.cross_entropy(network(torch.rand(8, N_BINS)), torch.arange(8) % 2).backward()
+    output = network(examples(name, network, 8, N_BINS))
+    losses(network, output, torch.arange(8) % 2, torch.ones(2)).sum().backward()
     for parameter_name, parameter in network.named_parameters():
         assert parameter.grad is not None, parameter_name
         assert torch.isfinite(parameter.grad).all(), parameter_name
         assert parameter.grad.abs().max() > 0, parameter_name
+
+
+@pytest.mark.parametrize("name", SPATIAL)
+def test_a_lone_spot_and_a_ragged_core_are_scored(name: str) -> None:
+    network = built(name).eval()
+    images = examples(name, network, 2, N_BINS)
+    lone = torch.zeros_like(images)
+    lone[:, :, 7, 8] = images[:, :, 7, 8]
+    lone[:, -1, 7, 8] = 1.0
+    for batch in (images, lone):
+        scores = example_scores(network, network(batch))
+        assert torch.isfinite(scores).all()
 
 
 @pytest.mark.parametrize(("name", "least"), [("isotopenet", 61), ("residualnet", 31)])
@@ -108,7 +139,7 @@ def test_too_short_an_axis_is_refused_with_the_minimum(name: str, least: int) ->
 
 
 def test_batch_norm_is_lasagnes() -> None:
-    for name in NETWORKS:
+    for name in ("isotopenet", "residualnet", "dilated"):
         norms = [m for m in built(name).modules() if isinstance(m, nn.BatchNorm1d)]
         assert norms
         assert {(norm.eps, norm.momentum) for norm in norms} == {(1e-4, 0.1)}
@@ -160,8 +191,8 @@ def test_configuration_is_closed_and_checked() -> None:
 
 def test_every_model_is_described() -> None:
     for name in registry.names():
-        described = registry.describe(name, 6400, 3)
+        described = registry.describe(name, 6400, 2)
         assert described["name"] == name
-        assert described["input"] == "spectrum"
+        assert described["input"] in ("spectrum", "patch", "core")
         assert described["source"]
         assert isinstance(described["n_parameters"], int)
