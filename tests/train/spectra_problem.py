@@ -72,8 +72,10 @@ def quick_settings(name: str, **settings: Any) -> dict[str, Any]:
         return {**({"k": 5} if name == "roc_lda" else {}), **settings}
     quick: dict[str, Any] = {"epochs": 2, "batch_size": 16}
     config = registry.entry(name).config.model_fields
-    small = {"patch": 4, "stride": 4, "stem": "small", "n_peaks": 24, "channels": 24}
+    small: dict[str, Any] = {"patch": 4, "stride": 4, "stem": "small", "n_peaks": 24}
     small |= {"width": 8, "depth": 2, "threshold": 0.5}
+    if name == "compsegnet":
+        small["channels"] = 24
     if registry.entry(name).is_spatial:
         quick |= {key: value for key, value in small.items() if key in config}
     return {**quick, **settings}
