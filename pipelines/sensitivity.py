@@ -22,14 +22,13 @@ def main(task_name: str, model: str) -> None:
     task = select_spots(store.spots, task_name, params.task(task_name).plain())
     trained, table = Path("data/train") / task_name / model, Path("data/ingest/markers.csv")
     folds = read_folds(Path("data/folds") / task_name)
-    explained = explain_folds(store, task, folds, models=trained / "models")
+    of = params.sensitivity.of
+    explained = explain_folds(store, task, folds, models=trained / "models", of=of)
     markers = parse_markers(read_table(table)) if table.is_file() else ()
-    out, asked = Path("data/sensitivity") / task_name / model, params.sensitivity
+    out, n = Path("data/sensitivity") / task_name / model, params.sensitivity.windows
     title = f"{task_name}, {model}"
     with whole_folder(out) as part:
-        write_sensitivity(
-            part, explained, markers=markers, n_windows=asked.windows, of=asked.of, title=title
-        )
+        write_sensitivity(part, explained, markers=markers, n_windows=n, of=of, title=title)
     add_to_run(
         (trained / "run_id.txt").read_text().strip(), out, "sensitivity", params.tracking.uri
     )

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
-from corespot.cohort.splits import FoldTable
+from corespot.cohort.positions import SpotPositions
+from corespot.cohort.splits import Fold, FoldTable
 from corespot.cohort.tasks import TaskSpots
 from corespot.errors import StoreError
-from corespot.explain.profile import SensitivityProfile, average_profiles
-from corespot.explain.sensitivity import sensitivity_profile
+from corespot.explain.embedding import embed_spots
+from corespot.explain.profile import Quantity, SensitivityProfile, average_profiles
+from corespot.explain.sensitivity import class_order, sensitivity_profile
+from corespot.explain.spot_map import average_spot_maps
 from corespot.io.store import SpectraStore
 from corespot.progress import track
-from corespot.train.checkpoint import load_model
+from corespot.train.checkpoint import LoadedModel, load_model
+from corespot.train.estimator import where_they_lie
 
 
 @dataclass(frozen=True)
@@ -30,15 +35,26 @@ class ExplainedModel:
         Profile of every fold's model, by its name.
     class_means : ndarray of float64, shape (n_classes, n_bins)
         Mean preprocessed spectrum of every class.
+    embedding : DataFrame
+        Spots in the plane, by how alike the first fold's model finds them; see `embed_spots`.
+    spot_map : DataFrame
+        Sensitivity to every spot; empty for models of single spectra. See `average_spot_maps`.
     """
 
     profile: SensitivityProfile
     folds: dict[str, SensitivityProfile]
     class_means: npt.NDArray[np.float64]
+    embedding: pd.DataFrame = field(default_factory=pd.DataFrame)
+    spot_map: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def explain_folds(
-    store: SpectraStore, task: TaskSpots, folds: FoldTable, *, models: Path
+    store: SpectraStore,
+    task: TaskSpots,
+    folds: FoldTable,
+    *,
+    models: Path,
+    of: Quantity = "logit",
 ) -> ExplainedModel:
     """Sensitivity profile of every fold's model, and their mean.
 
@@ -52,6 +68,8 @@ def explain_folds(
         The folds the models were trained on.
     models : Path
         Folder with one saved model a fold.
+    of : {"probability", "logit"}
+        Output whose sensitivity to single spots is mapped.
 
     Raises
     ------
@@ -60,6 +78,8 @@ def explain_folds(
     """
     folds.check_task(task)
     profiles: dict[str, SensitivityProfile] = {}
+    spot_maps: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]] = []
+    embedding = pd.DataFrame()
     for fold in track(list(folds), label="sensitivity", unit="models"):
         name = f"repeat{fold.repeat}-fold{fold.index}"
         loaded = load_model(models / name)
@@ -68,14 +88,47 @@ def explain_folds(
                 f"{models / name}: this model was trained on another m/z axis than the store has; "
                 "run `dvc repro` so that training follows preprocessing"
             )
-        profiles[name] = sensitivity_profile(
+        spectra = store.take(fold.train_rows)
+        places = _places(str(loaded.about["model"]), task, fold.train_rows)
+        profiles[name] = profile = sensitivity_profile(
             loaded.estimator,
-            store.take(fold.train_rows),
+            spectra,
             axis=store.axis,
             classes=task.classes,
+            positions=places.get("positions"),
         )
+        if places:
+            found = loaded.estimator.spot_sensitivity(spectra, profile.sigma, of=of, **places)
+            order = class_order(loaded.estimator, task.classes)
+            spot_maps.append((fold.train_rows, found[order]))
+        if embedding.empty:
+            embedding = _embedded(store, task, fold, loaded)
     return ExplainedModel(
-        average_profiles(list(profiles.values())), profiles, class_means(store, task)
+        profile=average_profiles(list(profiles.values())),
+        folds=profiles,
+        class_means=class_means(store, task),
+        embedding=embedding,
+        spot_map=average_spot_maps(spot_maps, task.classes) if spot_maps else pd.DataFrame(),
+    )
+
+
+def _places(model: str, task: TaskSpots, rows: npt.NDArray[np.int64]) -> dict[str, SpotPositions]:
+    """Where spots of the task lie, if the model is to be told."""
+    index = np.searchsorted(task.rows, rows)
+    return where_they_lie(model, SpotPositions.of(task.spots.iloc[index]))
+
+
+def _embedded(
+    store: SpectraStore, task: TaskSpots, fold: Fold, loaded: LoadedModel
+) -> pd.DataFrame:
+    """All spots of the task as the model of one fold finds them alike."""
+    return embed_spots(
+        loaded.estimator,
+        store.take,
+        rows=task.rows,
+        cores=task.group_of("core"),
+        held_out=np.isin(task.rows, fold.test_rows),
+        positions=_places(str(loaded.about["model"]), task, task.rows).get("positions"),
     )
 
 

@@ -36,7 +36,8 @@ def write_sensitivity(
     ----------
     folder : Path
         Receives ``sensitivity.npz``, ``folds.npz``, ``windows.csv``, ``markers.csv`` (where there
-        are markers), one figure a class as plotly JSON, and ``sensitivity.html``.
+        are markers), ``embedding.parquet``, ``spot_map.parquet`` (for models that look at
+        neighbouring spots), one figure a class as plotly JSON, and ``sensitivity.html``.
     explained : ExplainedModel
         Mean profile, that of every fold, mean class spectra.
     markers : sequence of Marker
@@ -56,6 +57,9 @@ def write_sensitivity(
     profile, class_means = explained.profile, explained.class_means
     write_arrays(folder / "sensitivity.npz", {**profile.to_arrays(), "class_means": class_means})
     write_arrays(folder / "folds.npz", _fold_arrays(explained.folds))
+    for table, file in ((explained.embedding, "embedding"), (explained.spot_map, "spot_map")):
+        if len(table):
+            write_table(folder / f"{file}.parquet", table)
     tables, ranks, sections = [], [], []
     # Two classes mirror each other: one page section says it all, the table holds both.
     shown = [0] if len(profile.classes) == 2 else list(range(len(profile.classes)))
