@@ -62,4 +62,8 @@ def _known_keys(cls: type[BaseModel], location: list[str]) -> list[str]:
         if part not in fields:
             break
         current = fields[part].annotation
+        # What may be left out is looked at as what it is when given.
+        given = [kind for kind in get_args(current) if kind is not type(None)]
+        if len(given) == 1 and type(None) in get_args(current):
+            current = given[0]
     return list(getattr(current, "model_fields", {}))

@@ -63,7 +63,7 @@ def test_truth_is_compared_as_text_like_labels() -> None:
         ({"label": "tissue", "classes": ["tumor", "stroma", "fat"]}, "names 3 classes .*has 2"),
         ({"label": "tissue", "classes": ["tumor"]}, "truth.classes: expected two or more"),
         ({"label": "tissue", "classes": [True, False]}, "quote the names"),
-        ({"label": "tissue", "clases": ["a", "b"]}, "unknown key 'clases'"),
+        ({"label": "tissue", "clases": ["a", "b"]}, "unknown key 'clases'; did you mean 'classes'"),
         ({"classes": ["a", "b"]}, "truth.label: this key is required"),
     ],
 )

@@ -99,7 +99,8 @@ def task_problems(
     """
     problems: list[Problem] = []
     for name, task in tasks.items():
-        unknown = [column for column in (task.label, *task.where) if column not in spots]
+        named = [task.label, *task.where, *([task.truth.label] if task.truth else [])]
+        unknown = [column for column in named if column not in spots]
         problems += [
             Problem(
                 "unknown-column",

@@ -19,8 +19,8 @@ Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Take = Callable[[Rows], npt.NDArray[np.float32]]
 
-#: Spots that are drawn at most: more hide each other, and t-SNE takes minutes.
-MOST_SPOTS = 1000
+#: Spots that are drawn at most: more hide each other, and t-SNE takes a minute.
+MOST_SPOTS = 600
 _MOST_COMPONENTS = 50
 _PERPLEXITY = 30.0
 #: Below this many spots there are no neighbourhoods to speak of.
