@@ -6,13 +6,14 @@ from corespot.errors import told_plainly
 from corespot.io.artifacts import whole_file, whole_folder, write_json
 from corespot.params import load_params
 from corespot.report.collect import collect_run
+from corespot.report.headline import headline_metrics
 from corespot.report.overview import results_markdown, write_overview
 from corespot.report.run_page import write_run_page
 from corespot.tracking.runs import add_to_run
 
 
 def main() -> None:
-    """Write ``reports/metrics.json``, ``reports/results.md`` and ``reports/figures``."""
+    """Write metrics, the result table and all pages into ``reports``."""
     params = load_params()
     run = collect_run(Path("data"), params.cohort, tasks=params.plain_tasks(), models=params.models)
     with whole_folder("reports/figures") as part:
@@ -26,6 +27,7 @@ def main() -> None:
     with whole_file("reports/results.md") as file:
         file.write_text(results_markdown(run), encoding="utf-8")
     write_json("reports/metrics.json", run.metrics)
+    write_json("reports/summary.json", headline_metrics(run))
 
 
 if __name__ == "__main__":

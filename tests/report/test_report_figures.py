@@ -14,7 +14,8 @@ from corespot.explain.markers import Marker
 from corespot.explain.peaks import rank_windows
 from corespot.explain.profile import SensitivityProfile, average_profiles
 from corespot.report.downsample import downsample_minmax, minmax_indices
-from corespot.report.performance_figures import fold_boxes, leakage_gap
+from corespot.report.fold_figures import fold_boxes
+from corespot.report.leakage_figures import leakage_gap
 from corespot.report.prediction_figures import confusion, reliability
 from corespot.report.preprocessing_figures import before_after
 from corespot.report.quality_figures import (
@@ -27,7 +28,6 @@ from corespot.report.sensitivity_view import SensitivityView
 from corespot.report.sensitivity_zooms import sensitivity_zooms
 from corespot.report.tables import label_by_tma
 from corespot.report.theme import PALETTE
-from corespot.report.training_figures import learning_curves
 
 EVIL = "<script>alert(1)</script>"
 
@@ -158,7 +158,7 @@ def test_performance_figures_carry_their_numbers():
         }
     )
     boxes = fold_boxes(folds)
-    assert [list(box.y) for box in boxes.data] == [[0.7], [0.9]]
+    assert [list(dots.x) for dots in boxes.data if dots.type == "scatter"] == [[0.7], [0.9]]
     gap = pd.DataFrame(
         {
             "task": "LP",
@@ -184,22 +184,6 @@ def test_performance_figures_carry_their_numbers():
         assert not any("<script" in text for text in texts(drawn))
     for empty in (fold_boxes(folds.head(0)), leakage_gap(gap.head(0)), reliability(bins.head(0))):
         assert empty.layout.annotations
-
-
-def test_learning_curves_show_the_median_over_folds():
-    history = pd.DataFrame(
-        {
-            "fold": [0, 0, 1, 1, 2, 2],
-            "epoch": [1, 2] * 3,
-            "train_loss": [3.0, 1.0, 2.0, 1.5, 1.0, 0.5],
-            "test_balanced_accuracy": [0.5, 0.6, 0.5, 0.8, 0.5, 0.7],
-        }
-    )
-    figure = learning_curves(history)
-    thick = [trace for trace in figure.data if trace.line.width > 2]
-    assert [list(trace.y) for trace in thick] == [[2.0, 1.0], [0.5, 0.7]]
-    assert sum(bool(trace.showlegend) for trace in figure.data) == 2
-    assert learning_curves(pd.DataFrame()).layout.annotations
 
 
 def test_quality_figures():

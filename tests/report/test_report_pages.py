@@ -11,6 +11,7 @@ import pytest
 
 from corespot.errors import StoreError
 from corespot.report.html import (
+    Link,
     Preformatted,
     Section,
     load_figure_json,
@@ -19,6 +20,7 @@ from corespot.report.html import (
     write_page,
 )
 from corespot.report.tables import (
+    NESTED_NOTE,
     aligned,
     as_markdown,
     as_text,
@@ -96,22 +98,27 @@ METRICS = {
             "core": {"balanced_accuracy": {"median": 1.0, "iqr": [0.998, 1.0]}},
             "patient": {"balanced_accuracy": {"median": 0.8, "iqr": None}},
             "run_id": "abc",
+            "grouping": "tma",
+            "n_spots": 4672,
+            "nested_design": False,
         },
         "isotopenet": {"spot": {"balanced_accuracy": {"median": None, "iqr": None}}},
     },
-    "LP": {"a|b": {}},
+    "LP": {"a|b": {"grouping": "spot", "nested_design": True}},
 }
 
 
 def test_result_table_has_numbers_and_says_what_is_missing():
     table = result_table(METRICS)
-    assert list(table.columns[:5]) == ["task", "model", "spot", "spot_q1", "spot_q3"]
+    assert list(table.columns[:6]) == ["task", "model", "grouping", "n_spots", "nested", "spot"]
     assert table.loc[0, ["spot", "spot_q1", "core"]].tolist() == [0.7584, 0.751, 1.0]
     shown = readable(table)
     assert shown.loc[0].tolist() == [
-        *("ADSQ", "roc_lda", ".758 (.751–.763)", "1.000 (.998–1.000)", ".800")
+        *("ADSQ", "roc_lda", "TMA", "4,672", ".758 (.751–.763)", "1.000 (.998–1.000)", ".800")
     ]
-    assert shown.loc[1, "spot"] == "—" and (shown.loc[2, ["spot", "core", "patient"]] == "—").all()
+    assert shown.loc[2, "task"] == "LP †" and shown.loc[2, "folds by"] == "spot (optimistic)"
+    assert shown.loc[1, ["folds by", "spots", "spot"]].tolist() == ["—"] * 3
+    assert (shown.loc[2, ["spot", "core", "patient"]] == "—").all()
     assert result_table({}).empty and list(readable(result_table({})).columns)[:2] == [
         "task",
         "model",
@@ -121,14 +128,15 @@ def test_result_table_has_numbers_and_says_what_is_missing():
 def test_text_and_markdown():
     shown = readable(result_table(METRICS))
     lines = as_text(shown).splitlines()
-    assert lines[0].split() == ["task", "model", "spot", "core", "patient"]
-    start = lines[0].index("spot")
+    assert lines[0].split() == ["task", "model", "folds", "by", "spots", "spot", "core", "patient"]
+    start = lines[0].index("spot ")
     assert lines[2][start:].startswith(".758") and lines[3].startswith("    ")
     assert lines[4].startswith("LP")
     markdown = as_markdown(shown).splitlines()
-    assert markdown[1] == "| --- | --- | --- | --- | --- |"
+    assert markdown[1] == "|" + " --- |" * 7
     assert "a\\|b" in markdown[4] and len(markdown) == 5
-    assert ".758 (.751–.763)" in results_text(METRICS)
+    assert ".758 (.751–.763)" in results_text(METRICS) and NESTED_NOTE in results_text(METRICS)
+    assert "†" not in results_text({"ADSQ": METRICS["ADSQ"]}), "no mark, no footnote"
     assert results_text({}) == "no model was evaluated"
 
 
@@ -146,3 +154,12 @@ def test_natural_order_and_table_cells():
     assert sorted(["TMA10", "TMA2", "slide"], key=natural) == ["TMA2", "TMA10", "slide"]
     html = table_html(pd.DataFrame({"a": [None, "x"], "b": [np.nan, 2.0]}))
     assert "<td class=n></td>" in html and "nan" not in html and "None" not in html
+
+
+def test_links_stay_on_this_disk_and_are_escaped():
+    table = pd.DataFrame({"page": [Link(EVIL, "a b/<x>'\".html"), "—"]})
+    html = table_html(table)
+    assert '<a href="a%20b/%3Cx%3E%27%22.html">&lt;script&gt;' in html and "—" in html
+    for wrong in ("https://example.org", "javascript:alert(1)", "/etc/passwd", "//example.org"):
+        with pytest.raises(ValueError, match="relative"):
+            Link("x", wrong)

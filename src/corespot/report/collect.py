@@ -6,12 +6,17 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from corespot.cohort.tasks import Task, select_spots
+from corespot.cohort.tasks import Task, TaskSpots, select_spots
 from corespot.errors import StoreError
-from corespot.io.artifacts import read_json, read_table
-from corespot.report.overview import RunTables
+from corespot.explain.folds import class_means
+from corespot.io.artifacts import read_arrays, read_json, read_table
+from corespot.io.store import SpectraStore
+from corespot.report.run_tables import RunTables
+from corespot.report.tables import is_nested, label_by_tma
 
 
 def collect_run(
@@ -30,23 +35,31 @@ def collect_run(
     models : iterable of str
         Models that were run.
 
+    Returns
+    -------
+    RunTables
+        Metrics are those of ``metrics.json`` with ``nested_design``: whether no TMA holds two
+        classes of the task.
+
     Raises
     ------
     StoreError
         If an output is missing.
     """
     names = tuple(models)
-    spots = read_table(data / "store" / "spots.parquet")
+    store = SpectraStore.open(data / "store")
     metrics: dict[str, dict[str, Any]] = {}
     folds, history, leakage = [], [], []
-    labels = {}
+    labels, means = {}, {}
     for task, definition in tasks.items():
-        selected = select_spots(spots, task, definition)
-        labels[task] = selected.spots.assign(**{"class": [selected.classes[y] for y in selected.y]})
+        selected = select_spots(store.spots, task, definition)
+        labels[task] = _labelled(selected)
+        means[task] = _class_means(data, store, selected, names)
+        nested = is_nested(label_by_tma(labels[task], "class"))
         metrics[task] = {}
         for model in names:
             folder = data / "train" / task / model
-            metrics[task][model] = _complete(folder / "metrics.json")
+            metrics[task][model] = _complete(folder / "metrics.json") | {"nested_design": nested}
             folds.append(_named(read_table(folder / "fold_metrics.parquet"), task, model))
             if (folder / "history.parquet").is_file():
                 history.append(_named(read_table(folder / "history.parquet"), task, model))
@@ -55,13 +68,36 @@ def collect_run(
             leakage.append(read_table(gap))
     return RunTables(
         cohort=cohort,
+        data=data,
+        store=store,
         metrics=metrics,
         folds=pd.concat(folds, ignore_index=True),
         history=_stacked(history),
         leakage=_stacked(leakage),
-        spots=spots,
         labels=labels,
+        class_means=means,
     )
+
+
+def _labelled(task: TaskSpots) -> pd.DataFrame:
+    """Spots of a task with their row, class, and own truth where the task names one."""
+    names = np.array([*task.classes, ""], dtype=object)  # -1, no known truth, is the last
+    table = task.spots.drop(columns="truth", errors="ignore")
+    table = table.assign(**{"row": task.rows, "class": names[task.y]})
+    return table if task.truth is None else table.assign(truth=names[task.truth])
+
+
+def _class_means(
+    data: Path, store: SpectraStore, task: TaskSpots, models: Iterable[str]
+) -> npt.NDArray[Any]:
+    """Mean spectrum of each class; the sensitivity stage has been through all spectra already."""
+    for model in models:
+        path = data / "sensitivity" / task.name / model / "sensitivity.npz"
+        if path.is_file():
+            found = read_arrays(path).get("class_means")
+            if found is not None and found.shape == (len(task.classes), store.axis.n_bins):
+                return found
+    return class_means(store, task)
 
 
 def _complete(path: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import TypeAlias
+from urllib.parse import quote
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -22,6 +23,36 @@ class Preformatted:
     """Text shown as typed, e.g. commands."""
 
     text: str
+
+
+@dataclass(frozen=True)
+class Link:
+    """A table cell that leads to another file of the project.
+
+    Parameters
+    ----------
+    text : str
+        What is shown.
+    href : str
+        Path relative to the page, with forward slashes.
+
+    Raises
+    ------
+    ValueError
+        If the path is none that stays on this disk.
+    """
+
+    text: str
+    href: str
+
+    def __post_init__(self) -> None:
+        if ":" in self.href or self.href.startswith(("/", "\\")):
+            raise ValueError(f"expected a path relative to the page, got {self.href!r}")
+
+    @property
+    def html(self) -> str:
+        """The link, escaped."""
+        return f'<a href="{escape(quote(self.href))}">{escape(self.text)}</a>'
 
 
 #: What a section is made of: a paragraph, a table, a figure, or preformatted text.
@@ -96,7 +127,7 @@ def table_html(table: pd.DataFrame) -> str:
     rows = []
     for values in table.itertuples(index=False, name=None):
         cells = "".join(
-            f"<td{' class=n' if right else ''}>{escape(_cell(value))}</td>"
+            f"<td{' class=n' if right else ''}>{_cell(value)}</td>"
             for value, right in zip(values, numeric, strict=True)
         )
         rows.append(f"<tr>{cells}</tr>")
@@ -107,6 +138,10 @@ def table_html(table: pd.DataFrame) -> str:
 
 
 def _cell(value: object) -> str:
+    return value.html if isinstance(value, Link) else escape(_cell_text(value))
+
+
+def _cell_text(value: object) -> str:
     if value is None or value is pd.NA or (isinstance(value, float) and value != value):
         return ""
     if isinstance(value, float):

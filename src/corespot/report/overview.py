@@ -1,78 +1,64 @@
-"""The report of a whole run: every task and model on one page."""
+"""The report of a whole run: every task and model on one page, and the way to all others."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from corespot.report.html import Preformatted, Section, write_page
-from corespot.report.performance_figures import fold_boxes, leakage_gap
-from corespot.report.prediction_figures import confusion, reliability
+from corespot.report.ablation_figures import ablation, ablation_table
+from corespot.report.fold_figures import fold_boxes
+from corespot.report.html import Link, Preformatted, Section, write_page
+from corespot.report.leakage_figures import leakage_gap
+from corespot.report.overview_tables import (
+    bins_kept_table,
+    patch_table,
+    reliability_table,
+    segmentation_table,
+)
+from corespot.report.prediction_figures import reliability
 from corespot.report.quality_figures import label_heatmap
-from corespot.report.tables import as_markdown, as_text, label_by_tma, readable, result_table
-from corespot.report.training_figures import learning_curves
+from corespot.report.run_tables import RunTables
+from corespot.report.tables import (
+    LEVELS,
+    NESTED_NOTE,
+    as_markdown,
+    as_text,
+    is_nested,
+    label_by_tma,
+    readable,
+    result_table,
+)
 
 
-@dataclass(frozen=True)
-class RunTables:
-    """What the stages left behind, as tables.
-
-    Parameters
-    ----------
-    cohort : str
-        Path of the cohort folder.
-    metrics : mapping
-        ``{task: {model: metrics}}``.
-    folds : DataFrame
-        ``task, model, repeat, fold, level, metric, value``.
-    history : DataFrame
-        ``task, model, repeat, fold, epoch, …``; may be empty.
-    leakage : DataFrame
-        ``task, model, grouping, balanced_accuracy, …``; may be empty.
-    spots : DataFrame
-        Spot table.
-    labels : mapping of str to DataFrame
-        Task to its spots with the column ``class``.
-    """
-
-    cohort: str
-    metrics: Mapping[str, Mapping[str, Mapping[str, Any]]]
-    folds: pd.DataFrame
-    history: pd.DataFrame
-    leakage: pd.DataFrame
-    spots: pd.DataFrame
-    labels: Mapping[str, pd.DataFrame]
-
-
-def write_overview(folder: Path, run: RunTables) -> None:
+def write_overview(folder: Path, run: RunTables, *, data_href: str = "../../data") -> None:
     """Write ``index.html`` into `folder`: results of all tasks and models.
 
     Parameters
     ----------
     folder : Path
-        Receives the page.
+        Receives the page; pages of single runs lie in ``<task>/<model>`` beneath it.
     run : RunTables
         What is shown.
+    data_href : str
+        The way from the page to the folder of the stage outputs, for links.
     """
     write_page(
         folder / "index.html",
         f"Results: {Path(run.cohort).name}",
-        list(_result_sections(run)),
+        list(_result_sections(run, data_href)),
         subtitle="research use only; not for diagnosis",
     )
 
 
 def results_markdown(run: RunTables) -> str:
-    """The result table and the leakage gap as Markdown."""
-    parts = [
-        f"# Results: {Path(run.cohort).name}",
-        as_markdown(readable(result_table(run.metrics))),
-    ]
+    """The result table and what stands beside it, as Markdown."""
+    results = result_table(run.metrics)
+    parts = [f"# Results: {Path(run.cohort).name}", as_markdown(readable(results))]
+    if results["nested"].any():
+        parts.append(NESTED_NOTE)
     if len(run.leakage):
         shown = run.leakage[["task", "model", "grouping", "balanced_accuracy", "gap", "reason"]]
         cells = shown.copy()
@@ -82,99 +68,95 @@ def results_markdown(run: RunTables) -> str:
             f"{name} (optimistic)" if name == "spot" else name for name in cells["grouping"]
         ]
         parts += ["## Leakage gap", as_markdown(cells.fillna("").astype(str))]
-    kept = bins_kept_table(run.metrics)
-    if len(kept):
-        parts += ["## Bins kept by ROC/LDA", as_markdown(kept.astype(str))]
+    for heading, table in _further_tables(run.metrics):
+        parts += [f"## {heading}", as_markdown(table.astype(str))]
     return "\n\n".join(parts) + "\n"
 
 
-def bins_kept_table(metrics: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> pd.DataFrame:
-    """Worst, best and chosen number of selected bins of every model that selects bins."""
+def page_links(run: RunTables, data_href: str) -> pd.DataFrame:
+    """One row a task and model with links to its pages; dashes where there is no page.
+
+    Parameters
+    ----------
+    run : RunTables
+        Tasks, models, and where their outputs lie.
+    data_href : str
+        The way from the page to the folder of the stage outputs.
+    """
     rows = []
-    for task, models in metrics.items():
-        for model, scores in models.items():
-            if "k" not in scores:
-                continue
-            row: dict[str, object] = {"task": task, "model": model}
-            for name in ("worst", "best"):
-                one = scores["k"][name]
-                row[f"{name} K"] = one["k"]
-                row[f"{name}: spot"] = f"{one['spot']:.3f}"
-                row[f"{name}: core"] = f"{one['core']:.3f}"
-            row["chosen K, a fold each"] = ", ".join(str(k) for k in scores["k"]["chosen"])
-            row["chosen: spot"] = f"{scores['spot']['balanced_accuracy']['median']:.3f}"
-            rows.append(row)
+    for task, models in run.metrics.items():
+        for model in models:
+            place = f"{task}/{model}"
+            rows.append(
+                {
+                    "task": task,
+                    "model": model,
+                    "performance": Link("performance", f"{place}/performance.html"),
+                    "sensitivity": _link(
+                        run, data_href, "sensitivity", f"sensitivity/{place}/sensitivity.html"
+                    ),
+                }
+            )
     return pd.DataFrame(rows)
 
 
-def _result_sections(run: RunTables) -> Iterator[Section]:
-    table = as_text(readable(result_table(run.metrics)))
-    boxes = run.folds[run.folds["metric"] == "balanced_accuracy"].rename(
-        columns={"value": "balanced_accuracy"}
-    )
+def _link(run: RunTables, data_href: str, text: str, path: str) -> Link | str:
+    return Link(text, f"{data_href}/{path}") if (run.data / path).is_file() else "—"
+
+
+def _further_tables(metrics: Mapping[str, Any]) -> Iterator[tuple[str, pd.DataFrame]]:
+    for heading, table in (
+        ("Segmentation", segmentation_table(metrics)),
+        ("Patches and slides", patch_table(metrics)),
+        ("Bins kept by ROC/LDA", bins_kept_table(metrics)),
+    ):
+        if len(table):
+            yield heading, table
+
+
+_EXPLAINED = {
+    "Segmentation": "The share of a core's spots that are taken for the positive class, against "
+    "the class of the core; and the spots against their own truth where that is known.",
+    "Patches and slides": "Median balanced accuracy of patches, and of the majority of the "
+    "patches of a core and of a slide.",
+    "Bins kept by ROC/LDA": "Worst and best K are chosen on the test folds, as the paper reports "
+    "them; the result table uses the K that inner folds chose, which never saw the test part.",
+}
+
+
+def _result_sections(run: RunTables, data_href: str) -> Iterator[Section]:
+    n_classes = {task: len(run.classes(task)) for task in run.metrics}
+    results = result_table(run.metrics)
+    boxes = run.balanced_accuracy()
     yield Section(
         "Balanced accuracy",
         [
             "Median with quartiles, over repeats if there are several, else over folds.",
-            Preformatted(table),
-            *(fold_boxes(boxes, level=level) for level in ("spot", "core", "patient")),
+            Preformatted(as_text(readable(results))),
+            *([NESTED_NOTE] if results["nested"].any() else []),
+            *(fold_boxes(boxes, level=level, n_classes=n_classes) for level in LEVELS),
+        ],
+    )
+    quality = _link(run, data_href, "quality of the spectra", "quality/quality.html")
+    yield Section(
+        "All pages",
+        [
+            page_links(run, data_href),
+            *([pd.DataFrame({"data": [quality]})] if isinstance(quality, Link) else []),
         ],
     )
     if len(run.leakage):
         measured = run.leakage.dropna(subset=["balanced_accuracy"])
         refused = run.leakage[run.leakage["balanced_accuracy"].isna()]
         reasons = [f"{row.task}, {row.grouping}: {row.reason}" for row in refused.itertuples()]
-        yield Section("Leakage gap", [leakage_gap(measured), *reasons])
-    kept = bins_kept_table(run.metrics)
-    if len(kept):
-        yield Section(
-            "Bins kept by ROC/LDA",
-            [
-                "Worst and best K are chosen on the test folds, as the paper reports them; the "
-                "result table uses the K that inner folds chose, which never saw the test part.",
-                kept,
-            ],
-        )
+        yield Section("Leakage gap", [leakage_gap(measured, n_classes=n_classes), *reasons])
+    drops = ablation_table(run.metrics)
+    if len(drops):
+        yield Section("Ablation", [ablation(drops)])
+    for heading, table in _further_tables(run.metrics):
+        yield Section(heading, [_EXPLAINED[heading], table])
     for task, models in run.metrics.items():
-        labels = run.labels[task]
-        counts_by_tma = label_by_tma(labels, "class")
-        parts: list[Any] = [label_heatmap(counts_by_tma)]
-        if ((counts_by_tma > 0).sum(axis=0) < 2).all():
-            parts.insert(
-                0,
-                "No TMA holds two classes of this task. Whatever the figures below say, they "
-                "cannot tell a difference between the classes from one between the measurements; "
-                "try the models on a cohort with another design (corespot transfer).",
-            )
-        for model, scores in models.items():
-            counts = scores["spot"]["confusion"]
-            parts.append(
-                confusion(
-                    np.asarray(counts["counts"], dtype=float),
-                    counts["classes"],
-                    title=f"Confusion matrix: {model}",
-                )
-            )
-        parts.append(reliability(reliability_table(models)))
-        for model in models:
-            epochs = run.history
-            if len(epochs):
-                epochs = epochs[(epochs["task"] == task) & (epochs["model"] == model)]
-            if len(epochs):
-                parts.append(learning_curves(epochs, title=f"Learning curves: {model}"))
-        yield Section(f"Task {task}", parts)
-
-
-def reliability_table(models: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
-    """Confidence against accuracy of spots, one row a model and bin, for `reliability`."""
-    rows = [
-        {
-            "model": model,
-            "predicted": line["confidence"],
-            "observed": line["accuracy"],
-            "count": line["n"],
-        }
-        for model, scores in models.items()
-        for line in scores["spot"]["calibration"]["reliability"]
-    ]
-    return pd.DataFrame(rows, columns=["model", "predicted", "observed", "count"])
+        counts = label_by_tma(run.labels[task], "class")
+        warning = [NESTED_NOTE.removeprefix("† ")] if is_nested(counts) else []
+        calibration = reliability(reliability_table(models))
+        yield Section(f"Task {task}", [*warning, label_heatmap(counts), calibration])

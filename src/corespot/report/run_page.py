@@ -2,18 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from corespot.report.html import Section, save_figure_json, write_page
-from corespot.report.overview import RunTables, reliability_table
-from corespot.report.performance_figures import fold_boxes, leakage_gap
-from corespot.report.prediction_figures import confusion, reliability
-from corespot.report.training_figures import learning_curves
+from corespot.report.overview_tables import segmentation_table
+from corespot.report.run_sections import (
+    ModelRun,
+    ablated,
+    embedding,
+    galleries,
+    maps,
+    performance,
+    segmented,
+)
+from corespot.report.run_tables import RunTables
+from corespot.report.tables import NESTED_NOTE
+
+#: Sections of a page: heading, how its figures are named, and what to say before them.
+_SECTIONS = (
+    ("Balanced accuracy over folds", ("folds",), ""),
+    ("Confusion matrices", ("confusion",), ""),
+    ("Calibration", ("calibration",), ""),
+    (
+        "Learning curves",
+        ("learning_curves",),
+        "Balanced accuracy while training is that of the training passes, with dropout on.",
+    ),
+    ("Leakage gap", ("leakage_gap",), ""),
+    (
+        "Maps of the tissue",
+        ("class_maps", "spot_sensitivity"),
+        "Every spot was predicted by models that were trained on other folds.",
+    ),
+    (
+        "Single spots",
+        ("gallery",),
+        "Look here for what the numbers hide: folded tissue, empty spots, a core of another class.",
+    ),
+    (
+        "What the network sees as alike",
+        ("embedding",),
+        "The model of one fold. If spots gather by TMA or patient rather than by class, the model "
+        "tells apart measurements or people. Distances between far groups mean nothing in a t-SNE.",
+    ),
+    ("Segmentation", ("segmentation",), ""),
+    ("Ablation", ("ablation",), ""),
+)
 
 
 def write_run_page(folder: Path, run: RunTables, task: str, model: str) -> None:
@@ -34,41 +72,57 @@ def write_run_page(folder: Path, run: RunTables, task: str, model: str) -> None:
     write_page(
         folder / "performance.html",
         f"Performance: {task}, {model}",
-        [
-            Section(name.replace("_", " ").capitalize(), [figure])
-            for name, figure in figures.items()
-        ],
+        list(_sections(ModelRun(run, task, model), figures)),
         subtitle="out-of-fold predictions; research use only",
     )
 
 
 def run_figures(run: RunTables, task: str, model: str) -> dict[str, go.Figure]:
-    """Box plot over folds, confusion matrices, calibration, learning curves, leakage gap."""
-    scores: dict[str, Any] = dict(run.metrics[task][model])
-    folds = _of(run.folds, task, model)
-    folds = folds[folds["metric"] == "balanced_accuracy"].rename(
-        columns={"value": "balanced_accuracy"}
-    )
-    figures = {"folds": fold_boxes(folds)}
-    for level in ("spot", "core", "patient"):
-        counts = scores[level]["confusion"]
-        figures[f"confusion_{level}"] = confusion(
-            np.asarray(counts["counts"], dtype=float),
-            counts["classes"],
-            title=f"Confusion matrix: {level} level",
-            unit=f"{level}s",
-        )
-    figures["calibration"] = reliability(reliability_table({model: scores}))
-    history = _of(run.history, task, model)
-    if len(history):
-        figures["learning_curves"] = learning_curves(history)
-    leakage = _of(run.leakage, task, model)
-    if len(leakage):
-        figures["leakage_gap"] = leakage_gap(leakage.dropna(subset=["balanced_accuracy"]))
-    return figures
+    """All figures of a model on a task, by the name under which they are kept with its run."""
+    one = ModelRun(run, task, model)
+    parts = (performance, maps, galleries, embedding, segmented, ablated)
+    return {name: figure for part in parts for name, figure in part(one).items()}
 
 
-def _of(table: pd.DataFrame, task: str, model: str) -> pd.DataFrame:
-    if table.empty:
-        return table
-    return table[(table["task"] == task) & (table["model"] == model)]
+def about(one: ModelRun) -> pd.DataFrame:
+    """What was trained, as two columns of text."""
+    scores = one.scores
+    rows: dict[str, object] = {
+        "classes": ", ".join(one.classes),
+        "spots": f"{scores['n_spots']:,}" if scores.get("n_spots") else None,
+        "folds by": scores.get("grouping"),
+        "trainable parameters": _number(scores.get("n_parameters"), ",.0f"),
+        "balanced accuracy on training spots": _number(
+            scores.get("train_spot_balanced_accuracy"), ".3f"
+        ),
+        "seconds an epoch": _number(scores.get("seconds_per_epoch"), ".2f"),
+    }
+    facts = scores.get("facts") or []
+    for name in dict.fromkeys(name for fold in facts for name in fold):
+        # Long lists, such as all scores of an inner search, are for the run's own files.
+        values = list(dict.fromkeys(_short(fold[name]) for fold in facts if name in fold))
+        rows[str(name).replace("_", " ")] = ", ".join(values)
+    known = {name: str(value) for name, value in rows.items() if value not in (None, "")}
+    return pd.DataFrame({"": list(known), "value": list(known.values())})
+
+
+def _sections(one: ModelRun, figures: Mapping[str, go.Figure]) -> Iterator[Section]:
+    nested = [NESTED_NOTE.removeprefix("† ")] if one.scores.get("nested_design") else []
+    yield Section("About", [*nested, about(one)])
+    for heading, names, text in _SECTIONS:
+        shown = [figure for name, figure in figures.items() if name.startswith(names)]
+        if not shown:
+            continue
+        parts: list[str | pd.DataFrame | go.Figure] = [text, *shown] if text else [*shown]
+        if heading == "Segmentation":
+            parts.append(segmentation_table({one.task: {one.model: one.scores}}))
+        yield Section(heading, parts)
+
+
+def _number(value: object, form: str) -> str | None:
+    return None if not isinstance(value, int | float) else format(value, form)
+
+
+def _short(value: object) -> str:
+    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= 120 else f"{text[:117]}…"

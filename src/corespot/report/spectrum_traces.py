@@ -39,9 +39,9 @@ class Stretch:
 
     @property
     def bins(self) -> slice:
-        """Bins inside the range."""
-        start, stop = np.searchsorted(self.axis.mz, [self.low, self.high])
-        return slice(int(start), int(stop))
+        """Bins inside the range, both ends included."""
+        start = np.searchsorted(self.axis.mz, self.low, side="left")
+        return slice(int(start), int(np.searchsorted(self.axis.mz, self.high, side="right")))
 
     def thin(self, *curves: FloatArray) -> list[FloatArray]:
         """m/z and the curves, cut to the range, at the points that keep every curve's peaks."""

@@ -10,6 +10,17 @@ import numpy as np
 import pandas as pd
 
 LEVELS = ("spot", "core", "patient")
+#: How a fold was made, as a reader is told; one that shares cores with the training part says so.
+_GROUPINGS = {"tma": "TMA", "spot": "spot (optimistic)"}
+
+#: Marks a task in which measurement and class cannot be told apart, and says so.
+NESTED_MARK = " †"
+NESTED_NOTE = (
+    "† No TMA holds two classes of this task. Whatever its figures say, they cannot tell a "
+    "difference between the classes from one between the measurements; try the models on a cohort "
+    "with another design (corespot transfer)."
+)
+
 LEVEL_TITLES = {"spot": "spot", "core": "core", "core_mean": "core (mean p)", "patient": "patient"}
 
 
@@ -34,28 +45,48 @@ def result_table(
     Returns
     -------
     DataFrame
-        Columns ``task``, ``model`` and for each level ``<level>``, ``<level>_q1``,
-        ``<level>_q3`` (float64).
+        Columns ``task``, ``model``, ``grouping`` (what the folds are made of, empty if unknown),
+        ``n_spots`` (float64), ``nested`` (bool: no TMA holds two classes), and for each level
+        ``<level>``, ``<level>_q1``, ``<level>_q3`` (float64).
     """
     rows = []
     for task, models in metrics.items():
         for model, scores in models.items():
-            row: dict[str, object] = {"task": task, "model": model}
+            row: dict[str, object] = {
+                "task": task,
+                "model": model,
+                "grouping": str(scores.get("grouping") or ""),
+                "n_spots": _number(scores.get("n_spots")),
+                "nested": bool(scores.get("nested_design", False)),
+            }
             for level in levels:
                 value = (scores.get(level) or {}).get(metric) or {}
                 quartiles = value.get("iqr") or [None, None]
                 row[level] = _number(value.get("median"))
                 row[f"{level}_q1"], row[f"{level}_q3"] = map(_number, quartiles)
             rows.append(row)
-    columns = ["task", "model"]
+    columns = ["task", "model", "grouping", "n_spots", "nested"]
     columns += [f"{level}{part}" for level in levels for part in ("", "_q1", "_q3")]
     return pd.DataFrame(rows, columns=columns)
 
 
 def readable(table: pd.DataFrame) -> pd.DataFrame:
-    """The result table as text cells: ``.845 (.838–.852)``, a dash where nothing was measured."""
+    """The result table as text cells: ``.845 (.838–.852)``, a dash where nothing was measured.
+
+    A task in which no TMA holds two classes carries `NESTED_MARK`.
+    """
     levels = [name[:-3] for name in table.columns if str(name).endswith("_q1")]
-    shown = pd.DataFrame({"task": table["task"].astype(str), "model": table["model"].astype(str)})
+    shown = pd.DataFrame(
+        {
+            "task": [
+                f"{task}{NESTED_MARK if nested else ''}"
+                for task, nested in zip(table["task"], table["nested"], strict=True)
+            ],
+            "model": table["model"].astype(str),
+            "folds by": [_GROUPINGS.get(name, name) or "—" for name in table["grouping"]],
+            "spots": [f"{n:,.0f}" if np.isfinite(n) else "—" for n in table["n_spots"]],
+        }
+    )
     for level in levels:
         shown[LEVEL_TITLES.get(level, level)] = [
             _with_quartiles(median, q1, q3)
@@ -94,7 +125,9 @@ def results_text(metrics: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
     if not any(metrics.values()):
         return "no model was evaluated"
     heading = "balanced accuracy: median (quartiles)"
-    return f"{heading}\n\n{as_text(readable(result_table(metrics)))}\n"
+    table = result_table(metrics)
+    note = f"\n{NESTED_NOTE}\n" if table["nested"].any() else ""
+    return f"{heading}\n\n{as_text(readable(table))}\n{note}"
 
 
 def transfer_text(task: str, model: str, here: Mapping[str, Any], there: Mapping[str, Any]) -> str:
@@ -155,6 +188,11 @@ def label_by_tma(spots: pd.DataFrame, label: str) -> pd.DataFrame:
     table = table[sorted(table.columns, key=lambda name: natural(str(name)))]
     table.index.name, table.columns.name = label, "tma"
     return table
+
+
+def is_nested(counts: pd.DataFrame) -> bool:
+    """Whether no TMA holds two classes, by the counts of `label_by_tma`."""
+    return bool(((counts > 0).sum(axis=0) < 2).all())
 
 
 def natural(name: str) -> list[tuple[int, str]]:

@@ -7,13 +7,20 @@ from html import escape
 
 import plotly.graph_objects as go
 
-#: Okabe and Ito's colours, told apart with every common form of colour blindness, strong first.
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#4D4D4D", "#B8A900")
+#: Okabe and Ito's colours, told apart with every common form of colour blindness, strong first;
+#: after eight, four more that differ in lightness, for many models or TMAs.
+PALETTE = (
+    *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#4D4D4D", "#B8A900"),
+    *("#6A3D9A", "#7B3F00", "#8FCB9B", "#002F4B"),
+)
 INK, MUTED, GRID, PAPER = "#1F2933", "#66717D", "#E7EAEE", "#FFFFFF"
 FONT = "Inter, 'Helvetica Neue', Arial, 'Liberation Sans', sans-serif"
 
 #: White to the palette's blue and on, for counts and shares.
 SEQUENTIAL = [[0.0, "#FFFFFF"], [0.25, "#CFE3F1"], [0.6, "#5AA5D3"], [1.0, "#004B78"]]
+
+#: Six shades of the palette's blue, none of them white: for maps on which white is no spot.
+BLUES = ("#E9F1F8", "#CFE3F1", "#9CC7E2", "#5AA5D3", "#2C82B9", "#004B78")
 
 MZ_TITLE = "<i>m/z</i>"
 
@@ -37,6 +44,19 @@ def faded(colour_hex: str, opacity: float) -> str:
     """The colour as rgba text."""
     red, green, blue = (int(colour_hex[at : at + 2], 16) for at in (1, 3, 5))
     return f"rgba({red},{green},{blue},{opacity:g})"
+
+
+def two_colours(first: str, second: str) -> list[str]:
+    """From the second class over white to the first: a probability of 0, ½ and 1 of the first."""
+    shares = (0.65, 0.3)
+    falling = [faded(second, share) for share in shares]
+    rising = [faded(first, share) for share in reversed(shares)]
+    return [second, *falling, "#F4F5F6", *rising, first]
+
+
+def even_scale(colours: Sequence[str]) -> list[tuple[float, str]]:
+    """A continuous plotly colour scale through `colours`, at even distances."""
+    return [(at / (len(colours) - 1), shade) for at, shade in enumerate(colours)]
 
 
 def apply_theme(

@@ -1,6 +1,8 @@
-"""How well the models do: balanced accuracy over folds, and the leakage gap."""
+"""The leakage gap: how much of a figure the way of splitting is worth."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -8,13 +10,11 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from corespot.report.tables import LEVEL_TITLES
 from corespot.report.theme import (
     MUTED,
     apply_theme,
     colours_of,
     empty_figure,
-    faded,
     plain,
 )
 
@@ -22,47 +22,7 @@ from corespot.report.theme import (
 GROUPINGS = {"spot": "random spots", "core": "cores", "patient": "patients", "tma": "TMAs"}
 
 
-def fold_boxes(table: pd.DataFrame, *, level: str = "spot") -> go.Figure:
-    """Balanced accuracy of every fold, a box a model, side by side for each task.
-
-    Parameters
-    ----------
-    table : DataFrame
-        One row a task, model, repeat and fold: ``task``, ``model``, ``balanced_accuracy`` (NaN
-        is left out), and optionally ``level``, of which `level` is kept.
-    level : str
-        Evaluation level, also for the title.
-    """
-    title = f"Balanced accuracy over folds, {LEVEL_TITLES.get(level, level)} level"
-    if "level" in table:
-        table = table[table["level"] == level]
-    table = table.dropna(subset=["balanced_accuracy"])
-    if table.empty:
-        return empty_figure(title, "no fold was evaluated")
-    figure = go.Figure()
-    models = list(dict.fromkeys(table["model"].astype(str)))
-    for model, shade in colours_of(models).items():
-        part = table[table["model"].astype(str) == model]
-        figure.add_trace(
-            go.Box(
-                x=[plain(task) for task in part["task"]],
-                y=part["balanced_accuracy"].to_numpy(dtype=float),
-                name=plain(model),
-                boxpoints="all",
-                jitter=0.35,
-                pointpos=0,
-                marker={"size": 6, "color": shade, "opacity": 0.75},
-                line={"color": shade, "width": 1.6},
-                fillcolor=faded(shade, 0.15),
-                hovertemplate="%{y:.3f}",
-            )
-        )
-    _accuracy_axis(figure, table["balanced_accuracy"], "balanced accuracy")
-    figure.update_layout(boxmode="group", boxgap=0.35, boxgroupgap=0.25)
-    return apply_theme(figure, title=title, subtitle="one dot a test fold", height=440)
-
-
-def leakage_gap(table: pd.DataFrame) -> go.Figure:
+def leakage_gap(table: pd.DataFrame, *, n_classes: Mapping[str, int] | None = None) -> go.Figure:
     """The same model under four ways of splitting: what random folds promise too much.
 
     Parameters
@@ -70,6 +30,8 @@ def leakage_gap(table: pd.DataFrame) -> go.Figure:
     table : DataFrame
         One row a task, model and grouping: ``task``, ``model``, ``grouping`` (``spot``,
         ``core``, ``patient``, ``tma``), ``balanced_accuracy`` and optionally ``q1``, ``q3``.
+    n_classes : mapping of str to int
+        Classes of each task, of which chance is the inverse; two where not given.
     """
     title = "Leakage gap: what the split promises"
     if table.empty:
@@ -125,12 +87,20 @@ def leakage_gap(table: pd.DataFrame) -> go.Figure:
                     row=1,
                     col=number,
                 )
+        figure.add_hline(
+            y=1 / (n_classes or {}).get(task, 2),
+            line={"color": MUTED, "width": 1, "dash": "dot"},
+            row=1,
+            col=number,
+        )
     order = [GROUPINGS[name] for name in present]
     figure.update_xaxes(
         categoryorder="array", categoryarray=order, range=[-0.35, len(order) - 0.35]
     )
     figure.update_xaxes(title_text="folds made of", showgrid=False)
-    _accuracy_axis(figure, table["balanced_accuracy"], None)
+    low = min(0.45, float(table["balanced_accuracy"].min()) - 0.05)
+    low = min([low, *(1 / n - 0.05 for n in (n_classes or {}).values())])
+    figure.update_yaxes(range=[max(low, 0), 1.02], dtick=0.1, tickformat=".1f")
     figure.update_yaxes(title_text="balanced accuracy (spot level)", col=1)
     return apply_theme(
         figure,
@@ -139,15 +109,6 @@ def leakage_gap(table: pd.DataFrame) -> go.Figure:
         height=440,
         top=112,
     )
-
-
-def _accuracy_axis(figure: go.Figure, values: pd.Series, title: str | None) -> None:
-    """Axis from below chance, or the worst value, to 1, with chance for two classes marked."""
-    low = min(0.45, float(values.min()) - 0.05) if values.notna().any() else 0.45
-    figure.update_yaxes(range=[max(low, 0), 1.02], dtick=0.1, tickformat=".1f")
-    if title:
-        figure.update_yaxes(title_text=title)
-    figure.add_hline(y=0.5, line={"color": MUTED, "width": 1, "dash": "dot"})
 
 
 def _quartile_bars(part: pd.DataFrame, value: npt.NDArray[np.floating]) -> dict[str, object] | None:
