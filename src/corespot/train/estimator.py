@@ -12,6 +12,7 @@ from corespot.models.registry import ModelEntry, entry, names
 from corespot.settings import Settings
 from corespot.train.loop import TrainSettings
 from corespot.train.network_classifier import NetworkClassifier
+from corespot.train.segmentation_classifier import SegmentationClassifier
 from corespot.train.spatial_classifier import SpatialClassifier
 
 #: An estimator of any model: scikit-learn's fit and predict, and what explains it.
@@ -20,7 +21,7 @@ Estimator = Any
 _BASES: dict[str, type[NetworkClassifier]] = {
     "spectrum": NetworkClassifier,
     "patch": SpatialClassifier,
-    "core": SpatialClassifier,
+    "core": SegmentationClassifier,
 }
 
 
