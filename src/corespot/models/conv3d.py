@@ -187,7 +187,7 @@ class Conv3d(nn.Module):
         if self.training and self.augment:
             images = randomly_turned(images)
         values, mask = images[:, None, :-1], images[:, None, -1:]  # (B, 1, n_peaks, h, w)
-        h = torch.cat([values, mask.expand_as(values)], 1)
+        h = torch.cat([values * mask, mask.expand_as(values)], 1)
         for layer in self.layers:
             h = layer(h, mask)
         return masked_mean(h, images[:, -1:]).flatten(1)
