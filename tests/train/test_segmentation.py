@@ -15,6 +15,8 @@ from corespot.errors import ModelError, ParamsError
 from corespot.models.committee import Committee
 from corespot.train.best_threshold import best_threshold
 from corespot.train.estimator import ESTIMATORS
+from corespot.train.fit_inputs import Told
+from corespot.train.inner_networks import fit_inner_networks
 
 N_BINS, SIDE = 12, 6
 QUICK = {
@@ -85,6 +87,26 @@ def test_probability_is_a_half_at_the_threshold(fitted: Any) -> None:
     np.testing.assert_allclose(probability[:, 0], 1 / (1 + np.exp(threshold - logits)), rtol=1e-6)
     predicted = fitted.predict(spectra, positions=places)
     np.testing.assert_array_equal(predicted == "cancer", logits > threshold)
+
+
+def test_logits_are_the_mean_of_the_networks() -> None:
+    spectra, label, _, places = tissue()
+    spectra[places.core < "core02"] *= 5  # so that inner parts differ in scale
+    fit = {"positions": places}
+    together = made(epochs=2).fit(spectra, label, **fit)
+    alone = made(epochs=2, threshold=0.5).fit(spectra, label, **fit)
+    told = Told(spectra, (label != "cancer").astype(np.int64), None, places)
+    inner = fit_inner_networks(together, told, together.classes_, label == "cancer")
+    members = [alone, *inner.estimators]
+    assert len({round(each.input_scale_) for each in members}) == 3
+    logits = np.stack([each.spot_logits(spectra, positions=places) for each in members])
+    np.testing.assert_allclose(
+        together.spot_logits(spectra, positions=places), logits.mean(0), atol=1e-5
+    )
+    # What chose the threshold: each spot by the one network that did not see its core.
+    own = np.isclose(inner.logits, logits[1:], atol=1e-5).sum(0)
+    assert (own >= 1).all()
+    assert (own == 1).mean() > 0.9
 
 
 def test_maps_are_activations_on_the_grid(fitted: Any) -> None:
