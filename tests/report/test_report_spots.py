@@ -100,9 +100,9 @@ def test_maps_put_every_spot_where_it_was_measured(table):
             (probability, round(100 * spot["prob_AD"])),
         ):
             z = np.asarray(drawn[at].z)
-            assert z[spot["y"] - drawn[at].y0, spot["x"] - drawn[at].x0] == wanted
+            assert z[spot["y"] - drawn[at].y0, spot["x"] - drawn[at].x0] == wanted + 1
     for drawn in (*truth, *predicted, *probability):
-        assert (np.asarray(drawn.z) == -1).any(), "corners of a round core hold no spot"
+        assert (np.asarray(drawn.z) == 0).any(), "corners of a round core hold no spot"
     clear = truth[0].colorscale[0]
     assert clear == (0.0, "rgba(0,0,0,0)")
     hatched = sum(
@@ -128,11 +128,12 @@ def test_maps_of_many_classes_of_weak_labels_and_of_nothing():
         PALETTE[:3]
     )
     best = heatmaps(figure, 2)[0]
-    assert np.asarray(best.z).max() == round(100 * table.query("tma == 'TMA1'").probability.max())
+    highest = table.loc[table["tma"] == "TMA1", "probability"].max()
+    assert np.asarray(best.z).max() == round(100 * highest) + 1
     weak = labels.assign(truth=np.where(labels["x"] % 2, labels["class"], ""))
     shown = tissue_maps(spot_table(predictions_of(labels, names), weak, names), names)
     assert "truth of the spot" in texts(shown) and len(heatmaps(shown, 1)) == 3
-    assert (np.asarray(heatmaps(shown, 1)[0].z) == 3).any(), "no known truth has a grey of its own"
+    assert (np.asarray(heatmaps(shown, 1)[0].z) == 4).any(), "no known truth has a grey of its own"
     assert tissue_maps(table.head(0), names).layout.annotations
 
 

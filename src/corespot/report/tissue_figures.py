@@ -27,6 +27,7 @@ from corespot.report.theme import (
 #: the page stays light, outlines are on the last map only.
 _LIGHT = 8_000
 _CLEAR = "rgba(0,0,0,0)"
+# In maps, 0 is no spot: -1 would be stored as 255, which plotly writes out six times as long.
 
 
 def tissue_maps(
@@ -76,7 +77,7 @@ def tissue_maps(
                 traces.append(map_line(*grid.hatching(wrong), INK, 1.1, place))
         place = dict(zip(("xaxis", "yaxis"), next(places), strict=True))
         text = _hover(grid, table, percent) if light else None
-        shown = grid.spread(percent, -1)
+        shown = grid.spread(percent + 1, 0).astype(np.int8)
         traces.append(
             grid.heatmap(
                 shown,
@@ -115,14 +116,14 @@ def _class_map(
     grid: SpotGrid, codes: npt.NDArray[Any], colours: list[str], place: dict[str, str]
 ) -> go.Heatmap:
     """Classes as flat colours; clear where there is no spot, grey where it has no known class."""
-    shown = grid.spread(np.where(codes < 0, len(colours), codes).astype(np.int8), -1)
+    shown = grid.spread(np.where(codes < 0, len(colours), codes) + 1, 0)
     steps = [_CLEAR, *colours, "#D5DAE0"]
     edges = np.repeat(np.arange(len(steps) + 1) / len(steps), 2)[1:-1]
     scale = [[edge, step] for edge, step in zip(edges, np.repeat(steps, 2), strict=True)]
     return grid.heatmap(
         shown.astype(np.int8),
-        zmin=-1.5,
-        zmax=len(colours) + 0.5,
+        zmin=-0.5,
+        zmax=len(colours) + 1.5,
         colorscale=scale,
         showscale=False,
         hoverinfo="skip",
@@ -174,12 +175,12 @@ def _head_columns(figure: go.Figure, titles: list[str], axes: list[tuple[str, st
 
 
 def _percent_axis(colours: Sequence[str], low: int) -> dict[str, Any]:
-    """Colours from `low` to 100 per cent; what lies below, no spot, is clear."""
+    """Colours from `low` to 100 per cent, drawn as one more; what lies below, no spot, is clear."""
     floor = 0.5 / (101 - low)
     inside = [[floor + (1 - floor) * at, shade] for at, shade in even_scale(colours)]
     return {
         "colorscale": [[0.0, _CLEAR], [floor, _CLEAR], *inside],
-        "cmin": low - 1,
-        "cmax": 100,
+        "cmin": low,
+        "cmax": 101,
         "showscale": False,
     }
