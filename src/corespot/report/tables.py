@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -126,7 +127,7 @@ def results_text(metrics: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
         return "no model was evaluated"
     heading = "balanced accuracy: median (quartiles)"
     table = result_table(metrics)
-    note = f"\n{NESTED_NOTE}\n" if table["nested"].any() else ""
+    note = f"\n{textwrap.fill(NESTED_NOTE, 88)}\n" if table["nested"].any() else ""
     return f"{heading}\n\n{as_text(readable(table))}\n{note}"
 
 
