@@ -24,12 +24,13 @@ PARAMS = {
     "tasks": {"ADSQ": {"label": "subtype", "classes": ["AD", "SQ"], "where": {"roi": 1}}},
     "synth": {"small": {"preset": "tiny", "seed": 3}},
     "folds": {"group": "tma", "k": 2, "repeats": 1, "seed": 1},
-    "models": ["roc_lda", "isotopenet"],
+    "models": ["roc_lda", "isotopenet", "conv3d"],
     "train": {
         "seed": 1,
         "device": "cpu",
         "roc_lda": {},
         "isotopenet": {"epochs": 2, "batch_size": 32},
+        "conv3d": {"epochs": 2, "n_peaks": 24},
     },
     "evaluate": {"bootstrap": 100, "seed": 0},
 }
@@ -108,7 +109,7 @@ pytestmark = pytest.mark.slow
 
 def test_metrics_have_the_promised_shape(project: Project) -> None:
     metrics = project.metrics()
-    assert list(metrics) == ["ADSQ"] and list(metrics["ADSQ"]) == ["roc_lda", "isotopenet"]
+    assert list(metrics) == ["ADSQ"] and list(metrics["ADSQ"]) == PARAMS["models"]
     for scores in metrics["ADSQ"].values():
         for level in ("spot", "core", "patient"):
             balanced = scores[level]["balanced_accuracy"]  # type: ignore[index]
@@ -118,6 +119,12 @@ def test_metrics_have_the_promised_shape(project: Project) -> None:
             assert scores[level]["auc"]["median"] is not None  # type: ignore[index]
         assert {"train_spot_balanced_accuracy", "n_parameters", "run_id"} <= set(scores)
     assert metrics["ADSQ"]["isotopenet"]["seconds_per_epoch"] > 0  # type: ignore[operator]
+    summary = json.loads((project.root / "reports/summary.json").read_text())
+    assert {*summary["ADSQ"]["conv3d"]} >= {"spot", "core", "patient"}
+    spatial = metrics["ADSQ"]["conv3d"]
+    assert {"spatial", "spectral"} == set(spatial["ablation"])  # type: ignore[call-overload]
+    assert spatial["patches"]["patch"]["balanced_accuracy"]["ci95"]  # type: ignore[index]
+    assert spatial["segmentation"]["fraction_auc"]["value"] is not None  # type: ignore[index]
     by_k = metrics["ADSQ"]["roc_lda"]["k"]
     assert by_k["worst"]["spot"] <= by_k["best"]["spot"]  # type: ignore[index]
 
@@ -126,7 +133,7 @@ def test_every_spot_is_predicted_once_and_by_a_model_that_never_saw_its_tma(
     project: Project,
 ) -> None:
     spots = pd.read_parquet(project.root / "data/store/spots.parquet")
-    for model in ("roc_lda", "isotopenet"):
+    for model in ("roc_lda", "isotopenet", "conv3d"):
         out = pd.read_parquet(project.root / f"data/train/ADSQ/{model}/predictions.parquet")
         wanted = np.flatnonzero((spots["roi"].astype(str) == "1") & (spots["subtype"] != ""))
         assert sorted(out["row"]) == wanted.tolist()
@@ -139,7 +146,7 @@ def test_runs_are_a_tree_that_says_where_it_came_from(project: Project) -> None:
     runs = project.runs()
     parents = runs[runs["tags.level"] == "model"]
     children = runs[runs["tags.level"] == "fold"]
-    assert len(parents) == 2 and len(children) == 4
+    assert len(parents) == 3 and len(children) == 6
     assert set(children["tags.mlflow.parentRunId"]) == set(parents["run_id"])
     assert (runs["status"] == "FINISHED").all()
     for tag in ("git_commit", "dvc.raw", "dvc.store", "dvc.folds", "folds.fingerprint"):
@@ -153,6 +160,8 @@ def test_runs_are_a_tree_that_says_where_it_came_from(project: Project) -> None:
         "metrics.json",
         "performance/performance.html",
         "performance/learning_curves.json",
+        "performance/class_maps.json",
+        "performance/embedding.json",
         "sensitivity/sensitivity.html",
         "sensitivity/sensitivity.npz",
         "tables/folds.parquet",
@@ -184,12 +193,35 @@ def test_the_served_model_takes_raw_spectra(project: Project) -> None:
     assert np.allclose(answer[["prob_AD", "prob_SQ"]].sum(axis=1), 1)
 
 
+def test_a_served_spatial_model_is_told_where_spots_lie(project: Project) -> None:
+    import mlflow
+
+    from corespot.io.imzml import open_imzml
+
+    runs = project.runs()
+    net = runs[(runs["tags.level"] == "model") & (runs["tags.model"] == "conv3d")].iloc[0]
+    served = mlflow.pyfunc.load_model(net["tags.model_uri"])
+    folder = project.root / "data/raw/small"
+    table = pd.read_csv(folder / "spots.csv")
+    core = table[table["core"] == table["core"].iloc[-1]]
+    row_in_file = core.index - table.index[table["file"] == core["file"].iloc[0]][0]
+    with open_imzml(folder / core["file"].iloc[0]) as file:
+        spectra = [file.spectrum(int(index)) for index in row_in_file]
+    frame = core[["core", "x", "y"]].assign(
+        mz=[mz.astype(np.float64).tolist() for mz, _ in spectra],
+        intensity=[values.astype(np.float64).tolist() for _, values in spectra],
+    )
+    assert np.allclose(served.predict(frame)[["prob_AD", "prob_SQ"]].sum(axis=1), 1)
+    with pytest.raises(Exception, match=r"core|missing"):
+        served.predict(frame[["mz", "intensity"]])
+
+
 def test_pages_need_no_network(project: Project) -> None:
     pages = [*(project.root / "reports").rglob("*.html"), *(project.root / "data").rglob("*.html")]
     names = sorted(page.name for page in pages)
     assert (
         names
-        == ["index.html"] + ["performance.html"] * 2 + ["quality.html"] + ["sensitivity.html"] * 2
+        == ["index.html"] + ["performance.html"] * 3 + ["quality.html"] + ["sensitivity.html"] * 3
     )
     for page in pages:
         text = page.read_text(encoding="utf-8")
@@ -199,6 +231,7 @@ def test_pages_need_no_network(project: Project) -> None:
 
 def test_trained_models_can_be_tried_on_another_cohort(project: Project) -> None:
     project.run("corespot", "synth", "tiny", "other", "--counterfactual", "--seed", "3")
+    project.run("corespot", "transfer", "ADSQ", "conv3d", "other")
     said = project.run("corespot", "transfer", "ADSQ", "roc_lda", "other").stdout
     assert "own cohort" in said and "other cohort" in said
     found = json.loads(
@@ -233,7 +266,7 @@ def test_a_queued_experiment_keeps_its_run(project: Project) -> None:
     before = len(project.runs())
     project.run("dvc", "exp", "run", "--queue", "-S", "evaluate.bootstrap=120")
     done = project.run("dvc", "exp", "run", "--run-all", "-j", "1")
-    assert len(project.runs()) == before + 6, done.stdout[-3000:] + done.stderr[-3000:]
+    assert len(project.runs()) == before + 9, done.stdout[-3000:] + done.stderr[-3000:]
     shown = project.run("dvc", "exp", "show", "--csv").stdout
     assert "120" in shown
 
