@@ -203,7 +203,7 @@ def inner_groups(
     estimator : estimator
         Says how many inner folds it makes.
     """
-    if getattr(estimator, "k", None) == "inner":
+    if "inner" in (getattr(estimator, "k", None), getattr(estimator, "threshold", None)):
         n_inner = int(estimator.inner_folds)
     elif getattr(estimator, "early_stopping", False):
         n_inner = int(estimator.validation_folds)
