@@ -120,10 +120,7 @@ class VolumeLayer(nn.Module):
 @register(
     "conv3d",
     Conv3dConfig,
-    source=(
-        "reconstruction after the abstract of Lee & Lee, Spatial-Spectral Integrative 3D "
-        "Convolutional Neural Network for MSI-Based Cancer Diagnosis"
-    ),
+    source="Lee & Lee, spatial-spectral 3-D network (a reconstruction)",
     input="patch",
     training={"learning_rate": 1e-3, "weight_decay": 1e-4, "batch_size": 32, "epochs": 20},
 )

@@ -91,10 +91,7 @@ class ResNetPatchConfig(Settings):
 @register(
     "resnet_patch",
     ResNetPatchConfig,
-    source=(
-        "Shamsher, Spatial-Spectral Deep Learning for Tumor Detection in Colorectal Cancer; "
-        "He et al., CVPR 2016"
-    ),
+    source="Shamsher, 2025; He et al., CVPR 2016",
     input="patch",
     training={"learning_rate": 1e-4, "weight_decay": 1e-4, "batch_size": 32, "epochs": 10},
 )
