@@ -10,16 +10,33 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 if TYPE_CHECKING:
+    from corespot.cohort.positions import SpotPositions
     from corespot.io.imzml import open_imzml
+    from corespot.models.logistic import LogisticClassifier
     from corespot.models.roc_lda import RocLdaClassifier
-    from corespot.train.estimator import IsotopeNetClassifier, ResidualNetClassifier
+    from corespot.train.estimator import (
+        CompSegNetClassifier,
+        Conv1dNetClassifier,
+        Conv3dClassifier,
+        DilatedNetClassifier,
+        IsotopeNetClassifier,
+        ResidualNetClassifier,
+        ResNetPatchClassifier,
+    )
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "CompSegNetClassifier",
+    "Conv1dNetClassifier",
+    "Conv3dClassifier",
+    "DilatedNetClassifier",
     "IsotopeNetClassifier",
+    "LogisticClassifier",
+    "ResNetPatchClassifier",
     "ResidualNetClassifier",
     "RocLdaClassifier",
+    "SpotPositions",
     "__version__",
     "open_imzml",
 ]
@@ -27,9 +44,16 @@ __all__ = [
 # Loaded on first use: importing corespot must not import torch.
 _HOMES = {
     "open_imzml": "corespot.io.imzml",
-    "IsotopeNetClassifier": "corespot.train.estimator",
-    "ResidualNetClassifier": "corespot.train.estimator",
+    "SpotPositions": "corespot.cohort.positions",
+    "LogisticClassifier": "corespot.models.logistic",
     "RocLdaClassifier": "corespot.models.roc_lda",
+    "CompSegNetClassifier": "corespot.train.estimator",
+    "Conv1dNetClassifier": "corespot.train.estimator",
+    "Conv3dClassifier": "corespot.train.estimator",
+    "DilatedNetClassifier": "corespot.train.estimator",
+    "IsotopeNetClassifier": "corespot.train.estimator",
+    "ResNetPatchClassifier": "corespot.train.estimator",
+    "ResidualNetClassifier": "corespot.train.estimator",
 }
 
 

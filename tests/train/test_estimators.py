@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,16 @@ def test_every_registered_model_has_an_estimator() -> None:
     assert set(ESTIMATORS) == set(NAMES)
     for name in NAMES:
         assert set(setting_names(name)) <= set(ESTIMATORS[name]().get_params())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_estimators_travel_to_other_processes(name: str) -> None:
+    made = make_estimator(name, {}, seed=3)
+    again = pickle.loads(pickle.dumps(made))
+    assert type(again) is ESTIMATORS[name]
+    assert again.get_params() == made.get_params()
+    with pytest.raises(TypeError):
+        ESTIMATORS[name](no_such_parameter=1)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -76,7 +76,12 @@ ESTIMATORS: dict[str, type[Any]] = {
     for name in names()
 }
 # Under their own names, by which they are imported and found in other processes.
+CompSegNetClassifier = ESTIMATORS["compsegnet"]
+Conv1dNetClassifier = ESTIMATORS["conv1d"]
+Conv3dClassifier = ESTIMATORS["conv3d"]
+DilatedNetClassifier = ESTIMATORS["dilated"]
 IsotopeNetClassifier = ESTIMATORS["isotopenet"]
+ResNetPatchClassifier = ESTIMATORS["resnet_patch"]
 ResidualNetClassifier = ESTIMATORS["residualnet"]
 
 
