@@ -376,4 +376,7 @@ def test_a_gpu_trains_what_a_cpu_can_use(name: str) -> None:
     assert model.device_.startswith("cuda")
     assert model.history_[-1]["train_loss"] < model.history_[0]["train_loss"]
     again = clone(model).fit(x, y, groups=groups, **at)
-    np.testing.assert_array_equal(again.decision_scores(x, **at), model.decision_scores(x, **at))
+    # Sums over patches are made in no fixed order on a GPU.
+    np.testing.assert_allclose(
+        again.decision_scores(x, **at), model.decision_scores(x, **at), rtol=1e-4, atol=1e-5
+    )
