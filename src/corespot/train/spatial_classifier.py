@@ -17,7 +17,8 @@ from corespot.models.spectra_input import check_spectra
 from corespot.seeding import generator
 from corespot.train.data import Spectra
 from corespot.train.fit_inputs import Rows, Told
-from corespot.train.gradient import Output, class_output
+from corespot.train.gradient import Output
+from corespot.train.image_outputs import channel_slopes, image_probabilities, spot_means
 from corespot.train.loop import Labelled
 from corespot.train.network_classifier import NetworkClassifier
 from corespot.train.spot_images import SpotImages, carry_back, spot_channels
@@ -25,8 +26,6 @@ from corespot.train.spot_images import SpotImages, carry_back, spot_channels
 Ablation = Literal["spatial", "spectral"]
 Floats = npt.NDArray[np.float64]
 
-#: Patches that are predicted at a time.
-_PREDICT_BATCH = 64
 _TINY = 1e-12
 
 
@@ -98,7 +97,7 @@ class SpatialClassifier(NetworkClassifier):
         patches = self._cut(positions, cover_all=False)
         images = SpotImages(self._channels(x), list(patches.spots))
         members = [grid[grid >= 0] for grid in images.grids]
-        return members, self._probabilities(images)
+        return members, image_probabilities(self.network_, images)
 
     def mean_gradient(
         self,
@@ -161,7 +160,8 @@ class SpatialClassifier(NetworkClassifier):
     ) -> npt.NDArray[np.float32]:
         """Mean activation of the penultimate layer over the patches of each spot."""
         images = self._images(self._checked(X, positions), _known(positions))
-        embedded = self._spot_means(images, lambda batch, _: self.network_.forward_features(batch))  # type: ignore[operator]
+        features: Any = self.network_.forward_features
+        embedded = spot_means(self.network_, images, features)
         return embedded.astype(np.float32)
 
     def _labelled(self, told: Told, train: Rows, validation: Rows) -> Labelled:
@@ -228,35 +228,8 @@ class SpatialClassifier(NetworkClassifier):
 
     def _score_images(self, images: SpotImages) -> Floats:
         """Log probability of every spot: the mean over its patches."""
-        mean = self._spot_means(images, lambda batch, _: torch.softmax(self.network_(batch), 1))
+        mean = spot_means(self.network_, images, lambda x: torch.softmax(self.network_(x), 1))
         return np.log(np.maximum(mean, _TINY))
-
-    def _spot_means(self, images: SpotImages, of: Callable[[Tensor, Tensor], Tensor]) -> Floats:
-        """Mean over the images of each spot of what `of` makes of an image, shape (n, d)."""
-        self.network_.eval()
-        total: Tensor | None = None
-        count = torch.zeros(images.n_spots, dtype=torch.float64, device=images.device)
-        with torch.no_grad():
-            for _, spots, batch in images.batches(_PREDICT_BATCH):
-                index = torch.from_numpy(spots).to(images.device)
-                values = of(batch, index).double()
-                if total is None:
-                    total = values.new_zeros(images.n_spots, values.shape[1])
-                image, row, column = (index >= 0).nonzero(as_tuple=True)
-                members = index[image, row, column]
-                total.index_add_(0, members, values[image])
-                count.index_add_(0, members, torch.ones_like(members, dtype=torch.float64))
-        assert total is not None
-        found: Floats = (total / count.unsqueeze(1)).cpu().numpy()
-        return found
-
-    def _probabilities(self, images: SpotImages) -> Floats:
-        self.network_.eval()
-        found = np.empty((len(images), len(self.classes_)))
-        with torch.no_grad():
-            for rows, _, batch in images.batches(_PREDICT_BATCH):
-                found[rows] = torch.softmax(self.network_(batch).double(), 1).cpu().numpy()
-        return found
 
     def _bin_slopes(
         self, x: Spectra, positions: SpotPositions, of: Output
@@ -271,26 +244,8 @@ class SpatialClassifier(NetworkClassifier):
                 yield index, rows, slope
 
     def _channel_slopes(self, images: SpotImages, of: Output) -> Tensor:
-        """Slope of the mean output over images by each channel of each spot.
-
-        Shape (n_classes, n_spots, n_channels); of two classes only the first, the other mirrors it.
-        """
-        self.network_.eval()
-        k = len(self.classes_)
-        passes = range(1) if k == 2 else range(k)
-        shape = (len(passes), images.n_spots, images.n_channels)
-        slopes = torch.zeros(shape, dtype=torch.float64, device=images.device)
-        for _, spots, batch in images.batches(_PREDICT_BATCH):
-            batch.requires_grad_(True)
-            scores = self.network_(batch).double()
-            index = torch.from_numpy(spots).to(images.device)
-            image, row, column = (index >= 0).nonzero(as_tuple=True)
-            for at in passes:
-                output = class_output(scores, at, of).sum()
-                (slope,) = torch.autograd.grad(output, batch, retain_graph=at < passes[-1])
-                values = slope[image, :-1, row, column].double() / len(images)
-                slopes[at].index_add_(0, index[image, row, column], values)
-        return slopes
+        """Slope of the mean output over images by each channel of each spot."""
+        return channel_slopes(self.network_, images, len(self.classes_), of)
 
     def _checked(self, X: npt.ArrayLike, positions: SpotPositions | None) -> Spectra:
         if not hasattr(self, "network_"):
