@@ -40,7 +40,7 @@ class Conv1dConfig(Settings):
     layers: int = Field(2, ge=1, description="number of convolutions")
     kernel: int = Field(3, ge=1, description="kept bins that a convolution spans, odd")
     hidden: int = Field(0, ge=0, description="units of a dense layer before the last; 0 for none")
-    dropout: float = Field(0.3, ge=0.0, lt=1.0, description="dropout after every hidden layer")
+    dropout: float = Field(0.5, ge=0.0, lt=1.0, description="dropout after every hidden layer")
 
     @field_validator("kernel")
     @classmethod
@@ -54,7 +54,7 @@ class Conv1dConfig(Settings):
     "conv1d",
     Conv1dConfig,
     source="Shamsher, 2025, baseline",
-    training={"epochs": 20, "batch_size": 32, "learning_rate": 1e-3, "weight_decay": 1e-4},
+    training={"epochs": 20, "batch_size": 32, "learning_rate": 1e-3, "weight_decay": 1e-2},
 )
 class Conv1dNet(nn.Module):
     """Convolutions with ReLU and dropout on the logarithms of the kept bins, then a dense layer.
