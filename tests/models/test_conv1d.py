@@ -46,6 +46,13 @@ def test_layers_and_parameters() -> None:
     assert not list(network.front.parameters())
 
 
+def test_weights_are_he_initialised_and_offsets_zero() -> None:
+    _, *_, second = [m for m in built(channels=64).convolutions if isinstance(m, nn.Conv1d)]
+    assert second.weight.std().item() == pytest.approx((2 / (64 * 3)) ** 0.5, rel=0.02)
+    assert second.bias is not None
+    assert not second.bias.any()
+
+
 def test_a_hidden_layer_and_further_convolutions() -> None:
     network = built(layers=3, channels=4, kernel=5, hidden=7, n_kept=20)
     widths = [m.out_channels for m in network.convolutions if isinstance(m, nn.Conv1d)]
