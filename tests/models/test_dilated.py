@@ -108,6 +108,20 @@ def test_no_position_is_lost_before_the_head() -> None:
     assert network.dense.in_features == 662
 
 
+def test_logarithms_come_first_and_negative_intensities_count_as_zero() -> None:
+    network = built(60).eval()
+    x = torch.rand(2, 60)
+    x[:, 7] = 0.0
+    below = x.clone()
+    below[:, 7] = -0.5
+    assert torch.equal(network(below), network(x))
+    expected = network.stem_norm(network.stem(torch.log(1 + x).unsqueeze(1)))
+    seen: list[Tensor] = []
+    network.blocks[0].register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    network(x)
+    torch.testing.assert_close(seen[0], expected)
+
+
 def test_it_tells_apart_spectra_that_differ_by_where_the_peak_is() -> None:
     torch.manual_seed(0)
     y = torch.arange(32) % 2
