@@ -168,6 +168,22 @@ def test_gradient_and_spot_sensitivity_equal_finite_differences(of: Any) -> None
     np.testing.assert_array_equal(found[0], found[1])
 
 
+def test_spot_sensitivity_goes_where_the_network_is_not_where_it_was_trained() -> None:
+    model, x, positions = fitted()
+    sigma = x.std(axis=0)
+    sigma.flags.writeable = False
+    here = model.spot_sensitivity(x, sigma, of="logit", positions=positions)
+    arrays, about = model.to_arrays()
+    moved = ToyClassifier()
+    moved.classes_, moved.n_features_in_ = model.classes_, model.n_features_in_
+    moved.from_arrays(arrays, {**about, "trained_on": "cuda:7"}, "a test")
+    moved.network_.double()
+    there = moved.spot_sensitivity(x, sigma, of="logit", positions=positions)
+    np.testing.assert_array_equal(there, here)
+    with pytest.raises(ModelError, match=r"sigma: expected shape \(4,\), got \(3,\)"):
+        model.spot_sensitivity(x, sigma[:3], of="logit", positions=positions)
+
+
 def test_ablations_destroy_one_structure_and_keep_the_other() -> None:
     model, x, positions = fitted(patch=6)
     intact = model.predict_proba(x, positions=positions)

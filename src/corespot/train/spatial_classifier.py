@@ -148,7 +148,11 @@ class SpatialClassifier(NetworkClassifier):
         """
         x = self._checked(X, positions)
         found = np.zeros((len(self.classes_), len(x)))
-        spread = torch.from_numpy(np.asarray(sigma, dtype=np.float64)).to(self.device_)
+        # Where the network is by now, which may not be where it was trained.
+        device = next(self.network_.parameters()).device
+        spread = torch.tensor(np.asarray(sigma), dtype=torch.float64, device=device)
+        if spread.shape != (x.shape[1],):
+            raise ModelError(f"sigma: expected shape ({x.shape[1]},), got {tuple(spread.shape)}")
         for index, rows, slope in self._bin_slopes(x, positions, of):
             found[index, rows] = (slope * spread).abs().sum(1).cpu().numpy()
         if len(found) == 2:
