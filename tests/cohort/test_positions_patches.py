@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -88,6 +90,15 @@ def test_low_coverage_is_skipped_and_counted() -> None:
     assert len(cut_patches(grids, size=4, stride=4, min_coverage=0.5, cover_all=True)) == 3
 
 
+def test_a_patch_is_added_only_where_a_spot_lacks_one() -> None:
+    # Full squares hold every spot; the one with a place left empty is not needed.
+    shape = [(x, y) for x in range(3) for y in range(3) if (x, y) != (2, 2)]
+    grids = core_grids(placed({"a": shape}))
+    patches = cut_patches(grids, size=2, stride=1, min_coverage=1.0, cover_all=True)
+    assert patches.n_spots.tolist() == [4, 4, 4]
+    assert patches.n_skipped == 1
+
+
 def test_a_core_measured_in_two_files_is_two_grids() -> None:
     table = pd.DataFrame({"file": ["a", "a", "b"], "core": "c", "x": [0, 1, 0], "y": [0, 0, 0]})
     assert [grid.tolist() for grid in core_grids(SpotPositions.of(table))] == [[[0, 1]], [[2]]]
@@ -96,6 +107,30 @@ def test_a_core_measured_in_two_files_is_two_grids() -> None:
 def test_positions_of_two_spots_at_one_place_are_refused() -> None:
     with pytest.raises(ModelError, match="core a has two spots at x 1, y 2"):
         placed({"a": [(1, 2), (0, 0), (1, 2)]})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"x": [0, 1.5, 2]}, "spot 1 has x 1.5; expected a whole number"),
+        ({"x": [0, np.nan, 2]}, "spot 1 has x nan; expected a whole number"),
+        ({"y": [0, 1, np.inf]}, "spot 2 has y inf; expected a whole number"),
+        ({"y": ["a", "b", "c"]}, "spot 0 has y a; expected a whole number"),
+        ({"core": ["c", None, "c"]}, "spot 1 has no core"),
+    ],
+)
+def test_positions_that_are_none_are_refused(changes: dict[str, Any], message: str) -> None:
+    table = pd.DataFrame({"core": "c", "x": [0, 1, 2], "y": 0}).assign(**changes)
+    with pytest.raises(ModelError, match=message):
+        SpotPositions.of(table)
+
+
+def test_whole_coordinates_of_any_type_are_taken_and_missing_columns_named() -> None:
+    table = pd.DataFrame({"core": [1, 1], "x": [-3.0, -2.0], "y": ["4", "5"], "file": None})
+    positions = SpotPositions.of(table)
+    assert (positions.x.tolist(), positions.y.tolist()) == ([-3, -2], [4, 5])
+    with pytest.raises(ModelError, match="x and y are missing; found: core"):
+        SpotPositions.of(table[["core"]])
 
 
 def test_spots_that_cannot_be_of_one_core_are_refused() -> None:

@@ -84,11 +84,17 @@ def cut_patches(
 
 def _complete(keep: npt.NDArray[np.bool_], windows: list[Grid], counts: Grid) -> None:
     """Mark windows, fullest first, until each spot is in one; changes `keep`."""
-    covered = {int(spot) for at in np.flatnonzero(keep) for spot in windows[at].ravel()}
+    covered = {int(spot) for at in np.flatnonzero(keep) for spot in _spots(windows[at])}
     for at in np.argsort(-counts, kind="stable"):
-        if not keep[at] and any(int(spot) not in covered for spot in windows[at].ravel()):
+        if not keep[at] and any(int(spot) not in covered for spot in _spots(windows[at])):
             keep[at] = True
-            covered.update(int(spot) for spot in windows[at].ravel())
+            covered.update(int(spot) for spot in _spots(windows[at]))
+
+
+def _spots(window: Grid) -> Grid:
+    """Spots of a window, without its empty places."""
+    held: Grid = window[window >= 0]
+    return held
 
 
 def _windows(grid: Grid, size: int, stride: int) -> Iterator[Grid]:

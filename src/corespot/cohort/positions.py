@@ -15,6 +15,8 @@ from corespot.errors import ModelError
 #: Grid cells a core may span for each of its spots; beyond, the positions are not those of a core.
 _MOST_CELLS_A_SPOT = 1000
 _MOST_CELLS = 4_000_000
+#: Beyond this a float does not hold every whole number.
+_FURTHEST = 2.0**53
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,15 +63,26 @@ class SpotPositions:
         """Positions of the rows of a spot table with ``core``, ``x``, ``y`` and maybe ``file``.
 
         A core that was measured in two files is two grids.
+
+        Raises
+        ------
+        ModelError
+            If a column is missing, a core is not named, or a position is no whole number.
         """
+        missing = [name for name in ("core", "x", "y") if name not in spots]
+        if missing:
+            raise ModelError(
+                f"positions need the columns core, x and y, but {' and '.join(missing)} "
+                f"{'is' if len(missing) == 1 else 'are'} missing; found: "
+                f"{', '.join(map(str, spots.columns)) or 'none'}"
+            )
+        unnamed = np.flatnonzero(spots["core"].isna())
+        if len(unnamed):
+            raise ModelError(f"spot {unnamed[0]} has no core; every spot must lie on a named core")
         core = spots["core"].astype(str)
         if "file" in spots:
-            core = spots["file"].astype(str) + " " + core
-        return cls(
-            core.to_numpy(dtype=str),
-            spots["x"].to_numpy(dtype=np.int64),
-            spots["y"].to_numpy(dtype=np.int64),
-        )
+            core = spots["file"].astype(object).fillna("").astype(str) + " " + core
+        return cls(core.to_numpy(dtype=str), _whole(spots["x"]), _whole(spots["y"]))
 
     def take(self, index: npt.NDArray[np.int64]) -> SpotPositions:
         """Positions of some of the spots."""
@@ -96,6 +109,18 @@ class SpotPositions:
         digest.update(np.ascontiguousarray(self.x).tobytes())
         digest.update(np.ascontiguousarray(self.y).tobytes())
         return digest.hexdigest()
+
+
+def _whole(column: pd.Series) -> npt.NDArray[np.int64]:
+    """Coordinates as whole numbers; anything else would be cut off or become nonsense."""
+    values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    wrong = np.flatnonzero(~(np.abs(values) < _FURTHEST) | (values != np.round(values)))
+    if len(wrong):
+        raise ModelError(
+            f"spot {wrong[0]} has {column.name} {column.iloc[wrong[0]]}; expected a whole number, "
+            "the column or row on the measurement grid: neighbouring spots differ by one"
+        )
+    return values.astype(np.int64)
 
 
 def core_grids(positions: SpotPositions) -> list[npt.NDArray[np.int64]]:
