@@ -274,6 +274,9 @@ def test_a_checkpoint_of_another_fit_is_not_used(small: Problem, tmp_path: Path)
     np.testing.assert_array_equal(other.decision_scores(x), fresh.decision_scores(x))
     with pytest.warns(UserWarning, match="another fit"):
         quick("isotopenet", seed=1).fit(x, 1 - y, checkpoint=tmp_path)
+    # The same numbers in other bins have the same root mean square.
+    with pytest.warns(UserWarning, match="another fit"):
+        quick("isotopenet", seed=1).fit(x[:, ::-1].copy(), 1 - y, checkpoint=tmp_path)
     (tmp_path / "checkpoint.safetensors").write_bytes(b"damaged")
     with pytest.warns(UserWarning, match="starts anew"):
         quick("isotopenet").fit(x, y, checkpoint=tmp_path)
@@ -285,6 +288,14 @@ def test_more_epochs_go_on_from_a_finished_checkpoint(small: Problem, tmp_path: 
     longer = quick("isotopenet", epochs=4).fit(x, y, checkpoint=tmp_path)
     whole = quick("isotopenet", epochs=4).fit(x, y)
     np.testing.assert_array_equal(longer.decision_scores(x), whole.decision_scores(x))
+
+
+def test_fewer_epochs_start_anew(small: Problem, tmp_path: Path) -> None:
+    x, y, _ = small
+    quick("isotopenet", epochs=4).fit(x, y, checkpoint=tmp_path)
+    with pytest.warns(UserWarning, match="it has 4 epochs, asked for are 2"):
+        shorter = quick("isotopenet", epochs=2).fit(x, y, checkpoint=tmp_path)
+    assert len(shorter.history_) == 2
 
 
 def test_the_cosine_schedule_binds_the_epochs(small: Problem, tmp_path: Path) -> None:

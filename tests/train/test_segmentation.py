@@ -178,6 +178,16 @@ def test_groups_are_kept_together_where_they_can_be_dealt() -> None:
     assert single.facts_["threshold_from"] == "inner folds, cores kept together"
 
 
+def test_early_stopping_finds_groups_inside_inner_folds() -> None:
+    spectra, label, _, places = tissue()
+    # Four groups allow two inner folds of two, and early stopping two of one in each of them.
+    settings = {"early_stopping": True, "validation_folds": 2, "epochs": 2}
+    for n_groups, kept in ((4, "groups"), (2, "cores")):
+        groups = np.array([int(core[4:]) // 2 % n_groups for core in places.core])
+        facts = made(**settings).fit(spectra, label, groups=groups, positions=places).facts_
+        assert facts["threshold_from"] == f"inner folds, {kept} kept together"
+
+
 def test_same_seed_same_fit_and_saved_alike(fitted: Any) -> None:
     spectra, label, _, places = tissue()
     again = made().fit(spectra, label, positions=places)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,9 @@ from corespot.train.data import Spectra
 from corespot.train.loop import TrainSettings
 
 Rows = npt.NDArray[np.int64]
+
+#: Values that are hashed at a time.
+_BLOCK_VALUES = 16_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +64,18 @@ class Told:
     y: Rows
     groups: npt.ArrayLike | None
     positions: SpotPositions | None
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of spectra, class indices and positions."""
+        digest = hashlib.sha256(str((self.x.shape, self.x.dtype)).encode())
+        step = max(1, _BLOCK_VALUES // self.x.shape[1])
+        for start in range(0, len(self.x), step):
+            digest.update(np.ascontiguousarray(self.x[start : start + step]).tobytes())
+        digest.update(self.y.tobytes())
+        if self.positions is not None:
+            digest.update(self.positions.fingerprint.encode())
+        return digest.hexdigest()
 
 
 def split_validation(

@@ -47,7 +47,8 @@ def fit_inner_networks(
     """Train a copy of `estimator` on each inner fold and let it predict what it did not see.
 
     Folds are dealt by the labels of cores, so that each part holds positive cores and cores free
-    of the positive class.
+    of the positive class. What they keep together is also what early stopping inside of them does
+    not split; where the groups do not suffice for both, cores are kept together.
 
     Parameters
     ----------
@@ -69,27 +70,27 @@ def fit_inner_networks(
         choices = {"groups": check_groups(told.groups, len(told.y)), **choices}
     reason = ""
     for name, groups in choices.items():
+        logits = np.empty(len(told.y))
+        fitted = []
         try:
             folds = inner_folds(
                 groups, label, int(estimator.inner_folds), derive_seed(seed, "threshold")
             )
+            for number, (train, test) in enumerate(folds):
+                inner = clone(estimator).set_params(
+                    threshold=0.5, random_state=derive_seed(seed, "inner", number) % 2**31
+                )
+                inner.fit(
+                    told.x[train],
+                    classes[told.y[train]],
+                    groups=groups[train],
+                    positions=positions.take(train),
+                )
+                logits[test] = inner.spot_logits(told.x[test], positions=positions.take(test))
+                fitted.append(inner)
         except FoldError as error:
             reason = str(error)
             continue
-        logits = np.empty(len(told.y))
-        fitted = []
-        for number, (train, test) in enumerate(folds):
-            inner = clone(estimator).set_params(
-                threshold=0.5, random_state=derive_seed(seed, "inner", number) % 2**31
-            )
-            inner.fit(
-                told.x[train],
-                classes[told.y[train]],
-                groups=None if told.groups is None else np.asarray(told.groups)[train],
-                positions=positions.take(train),
-            )
-            logits[test] = inner.spot_logits(told.x[test], positions=positions.take(test))
-            fitted.append(inner)
         return InnerNetworks(fitted, logits, name, "")
     return InnerNetworks([], np.empty(0), "", reason)
 

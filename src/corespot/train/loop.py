@@ -139,7 +139,7 @@ def train_network(
     optimizer = make_optimizer(network, settings)
     state = FitState()
     if checkpoint is not None:
-        state = read_checkpoint(checkpoint, fingerprint, network, optimizer)
+        state = read_checkpoint(checkpoint, fingerprint, network, optimizer, settings.epochs)
     weights = class_weights(data.y[torch.from_numpy(data.train)], data.n_classes)
     n_batches = ceil(len(data.train) / settings.batch_size)
     left = (settings.epochs - state.epoch) * len(data.train)

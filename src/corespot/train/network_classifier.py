@@ -148,7 +148,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 seed=seed,
                 bf16=bf16,
                 label=self.model_name,
-                fingerprint=self._fingerprint(told, train),
+                fingerprint="" if checkpoint is None else self._fingerprint(told, train),
                 watch=None if watched is None else self._watch(watched),
                 on_epoch=on_epoch,
                 checkpoint=checkpoint,
@@ -307,13 +307,10 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _fingerprint(self, told: Told, train: Rows) -> str:
         """Identity of a fit: a change of spectra, labels, places or parameters changes it."""
-        x, y = told.x, told.y
         params = self.get_params(deep=False)
         if params["schedule"] == "constant":
             del params["epochs"]  # more epochs than before are the same fit, gone on with
-        digest = hashlib.sha256(json.dumps([self.model_name, params], sort_keys=True).encode())
-        digest.update(str((x.shape, self.input_scale_)).encode())
-        digest.update(y.tobytes() + train.tobytes())
-        if told.positions is not None:
-            digest.update(told.positions.fingerprint.encode())
+        about = [self.model_name, params, getattr(self.network_, "about", {})]
+        digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+        digest.update(told.fingerprint.encode() + train.tobytes())
         return digest.hexdigest()

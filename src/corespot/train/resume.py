@@ -84,12 +84,16 @@ def write_checkpoint(
 
 
 def read_checkpoint(
-    path: Path | str, fingerprint: str, network: nn.Module, optimizer: Optimizer
+    path: Path | str,
+    fingerprint: str,
+    network: nn.Module,
+    optimizer: Optimizer,
+    most_epochs: int,
 ) -> FitState:
     """Load a checkpoint into `network` and `optimizer`.
 
-    A missing checkpoint starts a fit; one that is damaged or of another fit (other spectra,
-    labels or settings) is passed over with a warning.
+    A missing checkpoint starts a fit; one that is damaged, of another fit (other spectra, labels
+    or settings) or beyond `most_epochs` is passed over with a warning.
     """
     file = checkpoint_file(path)
     if not file.is_file():
@@ -99,6 +103,8 @@ def read_checkpoint(
             about: Mapping[str, Any] = json.loads((archive.metadata() or {})["corespot"])
             if about["format_version"] != FORMAT_VERSION or about["fingerprint"] != fingerprint:
                 raise ValueError("it belongs to another fit")
+            if about["epoch"] > most_epochs:
+                raise ValueError(f"it has {about['epoch']} epochs, asked for are {most_epochs}")
             tensors = {name: archive.get_tensor(name) for name in archive.keys()}  # noqa: SIM118
     except (SafetensorError, KeyError, ValueError) as error:
         warnings.warn(f"{file} is not used: {error}; training starts anew", stacklevel=3)
