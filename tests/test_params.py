@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from corespot.errors import ParamsError
+from corespot.errors import ModelError, ParamsError
 from corespot.params import check_everything, load_params
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -19,6 +19,7 @@ GOOD: dict[str, Any] = {
     "models": ["roc_lda", "isotopenet"],
     "train": {"isotopenet": {"epochs": 5}},
 }
+THREE: dict[str, Any] = {"T": {"label": "l", "classes": ["a", "b", "c"]}}
 
 
 def write(tmp_path: Path, **changes: Any) -> Path:
@@ -63,6 +64,8 @@ def test_a_tasks_own_training_settings_replace_single_ones(tmp_path: Path) -> No
         ({"tasks": {"a/b": GOOD["tasks"]["T"]}}, "letters, digits"),
         ({"preprocess": {"recipe": [{"step": "baselin"}]}}, "did you mean 'baseline'"),
         ({"synth": {"x": {"preset": "dmo"}}}, "did you mean 'demo'"),
+        ({"train": {"isotopenet": [1]}}, r"train.isotopenet: expected a mapping .* got \[1\]"),
+        ({"train": {"seed": "x"}}, "train.seed: expected a whole number, got 'x'"),
     ],
 )
 def test_faults_are_named(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
@@ -81,6 +84,23 @@ def test_faults_are_named(tmp_path: Path, changes: dict[str, Any], message: str)
         ({"train": {"residualnet": {"epocs": 3}}}, "did you mean 'epochs'"),
         ({"cohort": "data/raw/nowhere"}, "there is no folder 'data/raw/nowhere'"),
         ({"cohort": ""}, "there is no folder ''"),
+        ({"train": {"conv3d": {"patch": 0}}}, "params.yaml: train.conv3d.patch: .* got 0"),
+        (
+            {
+                "models": ["conv3d"],
+                "tasks": {"T": {**GOOD["tasks"]["T"], "train": {"conv3d": {"patch": 0}}}},
+            },
+            "params.yaml: tasks.T.train.conv3d.patch: .* got 0",
+        ),
+        ({"leakage": {"model": "compsegnet"}, "tasks": THREE}, "tasks.T: .* has 3"),
+        (
+            {"models": ["compsegnet"], "train": {"compsegnet": {"positive": "tumour"}}},
+            "train.compsegnet.positive: 'tumour' is no class of task T, which has a, b",
+        ),
+        (
+            {"models": ["resnet_patch"], "train": {"resnet_patch": {"weights": "no.safetensors"}}},
+            "train.resnet_patch.weights: there is no file 'no.safetensors'",
+        ),
     ],
 )
 def test_training_faults_are_named_before_anything_runs(
@@ -88,6 +108,18 @@ def test_training_faults_are_named_before_anything_runs(
 ) -> None:
     with pytest.raises(ParamsError, match=message):
         check_everything(load_params(write(tmp_path, **changes)))
+
+
+def test_a_class_called_by_a_number_may_be_the_positive_one(tmp_path: Path) -> None:
+    tasks = {"T": {"label": "l", "classes": [0, 1]}}
+    train = {"compsegnet": {"positive": 1}}
+    changes = {"models": ["compsegnet"], "tasks": tasks, "train": train}
+    check_everything(load_params(write(tmp_path, **changes)))
+
+
+def test_an_unknown_device_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="unknown device 'gpu'"):
+        check_everything(load_params(write(tmp_path, train={"device": "gpu"})))
 
 
 def test_a_missing_or_broken_file_is_named(tmp_path: Path) -> None:

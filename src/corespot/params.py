@@ -175,7 +175,19 @@ def load_params(path: Path | str = "params.yaml") -> Params:
         raise ParamsError(f"{file} is not YAML: {error}") from None
     if not isinstance(content, Mapping):
         raise ParamsError(f"{file}: expected a mapping of sections, got {type(content).__name__}")
-    return Params.parse(content, str(file))
+    params = Params.parse(content, str(file))
+    _check_train(params.train, f"{file}: train")
+    return params
+
+
+def _check_train(train: Mapping[str, Any], where: str) -> None:
+    """Refuse a seed that is no number, and a model's section that is no mapping."""
+    seed = train.get("seed", 0)
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise ParamsError(f"{where}.seed: expected a whole number, got {seed!r}")
+    for name, settings in train.items():
+        if name not in ("seed", "device") and not isinstance(settings, Mapping | None):
+            raise ParamsError(f"{where}.{name}: expected a mapping of settings, got {settings!r}")
 
 
 def _check_models(params: Params, where: str) -> None:
@@ -200,9 +212,12 @@ def check_everything(params: Params) -> None:
     Raises
     ------
     ParamsError
-        Naming the model or setting, with a suggestion; or the cohort that is not there.
+        Naming the model or setting, with a suggestion; or the cohort or file that is not there.
+    ModelError
+        If the device is unknown or absent.
     """
     from corespot.models.registry import check_n_classes
+    from corespot.train.data import choose_device
     from corespot.train.estimator import make_estimator
 
     _check_models(params, "params.yaml")
@@ -212,14 +227,37 @@ def check_everything(params: Params) -> None:
             f"params.yaml: cohort: there is no folder {params.cohort!r}; put the cohort there, or "
             f"name one of synth: {', '.join(sorted(made)) or 'none'}"
         )
-    for model in params.models:
+    choose_device(params.device)
+    trained = {*params.models, *([params.leakage.model] if params.leakage.model else [])}
+    for model in sorted(trained):
         for name, task_ in params.tasks.items():
             try:
                 check_n_classes(model, len(task_.classes))
             except ModelError as error:
                 raise ParamsError(f"params.yaml: tasks.{name}: {error}") from None
-    for model in sorted({*params.models, *params.train} - {"seed", "device"}):
-        for task in params.tasks:
-            make_estimator(
-                model, params.model_settings(task, model), seed=params.seed, device=params.device
-            )
+    for model in sorted({*trained, *params.train} - {"seed", "device"}):
+        for name, task_ in params.tasks.items():
+            settings = params.model_settings(name, model)
+            section = f"tasks.{name}.train.{model}" if model in task_.train else f"train.{model}"
+            where = f"params.yaml: {section}"
+            make_estimator(model, settings, seed=params.seed, device=params.device, where=where)
+            if model in trained:
+                _check_values(settings, name, task_.classes, where)
+
+
+def _check_values(
+    settings: Mapping[str, Any], task: str, classes: tuple[str, ...], where: str
+) -> None:
+    """Refuse a positive class that the task has not, and a weights file that is not there."""
+    positive, weights = settings.get("positive"), settings.get("weights")
+    if positive is not None and str(positive) not in classes:
+        raise ParamsError(
+            f"{where}.positive: {positive!r} is no class of task {task}, which has "
+            f"{', '.join(classes)}; name one of them, in tasks.{task}.train where it is for this "
+            "task alone"
+        )
+    if weights is not None and not Path(weights).is_file():
+        raise ParamsError(
+            f"{where}.weights: there is no file {weights!r}; give the path of a local safetensors "
+            "file from the project's folder, or null to train from scratch"
+        )

@@ -79,10 +79,10 @@ class CompSegNetConfig(Settings):
     )
     inner_folds: int = Field(3, ge=2, description="folds that choose the threshold")
 
-    @field_validator("form", mode="before")
+    @field_validator("form", "positive", mode="before")
     @classmethod
     def _text(cls, value: Any) -> Any:
-        # YAML reads a bare year as a number.
+        # YAML reads a bare year, or a class called 1, as a number.
         return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
     @field_validator("threshold")

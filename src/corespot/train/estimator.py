@@ -118,7 +118,12 @@ def setting_names(name: str) -> tuple[str, ...]:
 
 
 def make_estimator(
-    name: str, settings: Mapping[str, Any] | None = None, *, seed: int, device: str | None = None
+    name: str,
+    settings: Mapping[str, Any] | None = None,
+    *,
+    seed: int,
+    device: str | None = None,
+    where: str | None = None,
 ) -> Estimator:
     """Make the estimator of a model from its section of ``params.yaml``.
 
@@ -132,6 +137,8 @@ def make_estimator(
         Seed of everything random in the fit.
     device : str, optional
         ``"auto"`` if left out; of no concern to models without a network.
+    where : str, optional
+        Where the settings stand, for messages; ``models.<name>`` if left out.
 
     Raises
     ------
@@ -143,22 +150,23 @@ def make_estimator(
     found = entry(name)
     known = setting_names(name)
     given = dict(settings or {})
+    section = where or f"models.{name}"
     unknown = [
-        f"models.{name}: unknown key {key!r}; {suggestion(str(key), known)}"
+        f"{section}: unknown key {key!r}; {suggestion(str(key), known)}"
         for key in given
         if key not in known
     ]
     if unknown:
         raise ParamsError("\n".join(unknown))
     own = {key: value for key, value in given.items() if key in found.config.model_fields}
-    checked = _given(found.config, own, name)
+    checked = _given(found.config, own, section)
     if found.is_network:
         loop = {key: value for key, value in given.items() if key not in own}
-        checked |= _given(TrainSettings, loop, name)
+        checked |= _given(TrainSettings, loop, section)
         checked["device"] = device or "auto"
     return ESTIMATORS[name](**checked, random_state=seed)
 
 
-def _given(kind: type[Settings], values: Mapping[str, Any], name: str) -> dict[str, Any]:
+def _given(kind: type[Settings], values: Mapping[str, Any], where: str) -> dict[str, Any]:
     """The values that were given, as the settings make them."""
-    return kind.parse(dict(values), f"models.{name}").model_dump(include=set(values))
+    return kind.parse(dict(values), where).model_dump(include=set(values))
