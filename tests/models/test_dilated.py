@@ -101,6 +101,13 @@ def test_edges_see_each_other_on_real_axes(n_bins: int) -> None:
         assert reached.all()
 
 
+def test_a_block_adds_to_its_input() -> None:
+    block = built(60).blocks[0]
+    torch.nn.init.zeros_(block.conv.weight)
+    x = torch.randn(2, 4, 60)
+    assert torch.equal(block(x.clone()), x)
+
+
 def test_no_position_is_lost_before_the_head() -> None:
     network = built(331, maps=2)
     assert network.forward_maps(torch.rand(3, 331)).shape == (3, 2, 331)

@@ -144,7 +144,7 @@ class LogisticClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             weights = np.concatenate([-weights, weights]) / 2
             offsets = np.concatenate([-offsets, offsets]) / 2
         self.weights_: Floats = np.asarray(weights, dtype=np.float64)
-        self.offsets_: Floats = np.asarray(offsets - np.mean(offsets), dtype=np.float64)
+        self.offsets_: Floats = np.asarray(offsets, dtype=np.float64)
         self.history_: list[dict[str, float]] = []
         return self
 
