@@ -55,7 +55,7 @@ def test_every_registered_model_has_an_estimator() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_estimators_travel_to_other_processes(name: str) -> None:
     made = make_estimator(name, {}, seed=3)
-    again = pickle.loads(pickle.dumps(made))
+    again = pickle.loads(pickle.dumps(made))  # noqa: S301
     assert type(again) is ESTIMATORS[name]
     assert again.get_params() == made.get_params()
     with pytest.raises(TypeError):
