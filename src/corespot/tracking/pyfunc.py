@@ -95,7 +95,19 @@ class FoldEnsemble:
         -------
         DataFrame
             ``prob_<class>`` for every class and ``predicted``.
+
+        Raises
+        ------
+        ModelError
+            If a column is missing, or there is no spectrum.
         """
+        missing = [name for name in ("mz", "intensity") if name not in model_input]
+        if missing or not len(model_input["mz"]):
+            found = f"without {' and '.join(missing)}" if missing else "without a row"
+            raise ModelError(
+                "expected a table of one row a spectrum with the columns mz and intensity, got one "
+                f"{found}"
+            )
         spectra = np.stack(
             [
                 self.preprocess(
@@ -112,8 +124,19 @@ class FoldEnsemble:
 
 
 def load_ensemble(folder: Path | str) -> FoldEnsemble:
-    """Load the models of all folds from a folder with one sub-folder a fold."""
-    parts = sorted(path for path in Path(folder).iterdir() if (path / "model.json").is_file())
+    """Load the models of all folds from a folder with one sub-folder a fold.
+
+    Raises
+    ------
+    ModelError
+        If there is none, or one cannot be read.
+    """
+    parts = sorted(file.parent for file in Path(folder).glob("*/model.json"))
+    if not parts:
+        raise ModelError(
+            f"{folder} holds no trained model; check the names of task and model, and run "
+            "`make run` if they are in params.yaml but were never trained"
+        )
     return FoldEnsemble([load_model(part) for part in parts])
 
 
