@@ -65,6 +65,8 @@ def transfer_models(
     cohort = load_cohort(folder)
     spots = select_spots(cohort.spots, name, task)
     probabilities = _predict(ensemble, folder, spots)
+    # The models sort their classes, the task has them in an order of its own.
+    column = {label: ensemble.classes.index(label) for label in task.classes}
     tables = [
         pd.DataFrame(
             {
@@ -72,7 +74,7 @@ def transfer_models(
                 "repeat": repeat,
                 "fold": 0,
                 "y": spots.y,
-                **{f"prob_{label}": values[:, at] for at, label in enumerate(task.classes)},
+                **{f"prob_{label}": values[:, at] for label, at in column.items()},
             }
         )
         for repeat, values in enumerate(probabilities)
@@ -85,7 +87,7 @@ def transfer_models(
 def _predict(
     ensemble: FoldEnsemble, folder: Path, spots: TaskSpots
 ) -> list[npt.NDArray[np.float64]]:
-    """Probabilities of every model, each of shape (n_spots, n_classes)."""
+    """Probabilities of every model, each of shape (n_spots, n_classes), in the models' order."""
     found = [np.zeros((len(spots), len(spots.classes))) for _ in ensemble.models]
     files = spots.spots["file"].astype(str).to_numpy()
     indices = spots.spots["spectrum"].to_numpy(dtype=np.int64)
