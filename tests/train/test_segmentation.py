@@ -158,6 +158,16 @@ def test_a_core_with_spots_of_both_classes_is_positive() -> None:
         made(positive="stroma", threshold=0.5, epochs=1).fit(spectra, half, positions=places)
 
 
+def test_cores_that_all_hold_the_positive_class_are_refused_with_what_helps() -> None:
+    spectra, label, _, places = tissue(n_cores=4)
+    mixed = np.where(np.arange(len(label)) % 2, "cancer", "normal")
+    with pytest.raises(ModelError, match=r"all 4 training .* free of the other class either, so"):
+        made(positive="cancer").fit(spectra, mixed, positions=places)
+    mixed[places.core == "core00"] = "cancer"
+    with pytest.raises(ModelError, match="name the other class as `positive`, or leave"):
+        made(positive="cancer").fit(spectra, mixed, positions=places)
+
+
 def test_too_few_cores_for_inner_folds_are_told() -> None:
     spectra, label, _, places = tissue(2)
     few = made(epochs=2, batch_size=2).fit(spectra, label, positions=places)

@@ -30,6 +30,9 @@ Floats = npt.NDArray[np.float64]
 #: Cores that are predicted at a time.
 _PREDICT_BATCH = 16
 
+_OTHER_CLASS = "name the other class as `positive`, or "
+_NEITHER_CLASS = "no core is free of the other class either, so "
+
 
 class SegmentationClassifier(SpatialClassifier):
     """Base of the estimators whose examples are whole cores, segmented by an activation map.
@@ -143,6 +146,7 @@ class SegmentationClassifier(SpatialClassifier):
     ) -> None:
         self.parsed_settings()
         positive = told.y == self._positive_index()
+        self._refuse_if_all_positive(core_grids(_given(told.positions)), positive)
         inner = None
         self.threshold_ = 0.5 if self.threshold == "inner" else float(self.threshold)
         if self.threshold == "inner":
@@ -176,13 +180,7 @@ class SegmentationClassifier(SpatialClassifier):
         holds = told.y == self._positive_index()
         y = np.array([holds[grid[grid >= 0]].any() for grid in learnt + seen], dtype=np.int64)
         n_positive = int(y[: len(learnt)].sum())
-        if n_positive == len(learnt):
-            raise ModelError(
-                f"all {len(learnt)} training cores hold spots of class "
-                f"{self.classes_[self._positive_index()]}: {self.model_name} learns by comparing "
-                "them with cores free of it; name the other class as `positive`, or leave this "
-                "model out of `models`"
-            )
+        self._refuse_if_all_positive(learnt, holds)
         self.facts_ = {"n_cores": len(learnt), "n_positive_cores": n_positive}
         channels = self._channels(told.x)
         images = SpotImages(channels, learnt + seen, multiple=self._multiple)
@@ -190,6 +188,19 @@ class SegmentationClassifier(SpatialClassifier):
         labels = torch.from_numpy(y).to(images.device)
         n_classes, n = len(self.classes_), len(learnt)
         return Labelled(images, labels, n_classes, rows[:n], rows[n:])
+
+    def _refuse_if_all_positive(self, cores: list[Rows], holds: npt.NDArray[np.bool_]) -> None:
+        members = [grid[grid >= 0] for grid in cores]
+        if not all(holds[spots].any() for spots in members):
+            return
+        # A core of one class only is free of the other, which could be the positive one.
+        helps = any(holds[spots].all() for spots in members)
+        raise ModelError(
+            f"all {len(cores)} training cores hold spots of class "
+            f"{self.classes_[self._positive_index()]}: {self.model_name} learns by comparing "
+            f"them with cores free of it; {_OTHER_CLASS if helps else _NEITHER_CLASS}leave "
+            "this model out of `models`"
+        )
 
     @property
     def _multiple(self) -> int:
