@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -196,3 +198,13 @@ def test_every_model_is_described() -> None:
         assert described["input"] in ("spectrum", "patch", "core")
         assert described["source"]
         assert isinstance(described["n_parameters"], int)
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_every_model_has_a_card(name: str) -> None:
+    card = Path(__file__).resolve().parents[2] / "docs/models" / f"{name}.md"
+    text = card.read_text(encoding="utf-8")
+    fields = registry.entry(name).config.model_fields
+    missing = [field for field in fields if f"`{field}" not in text]
+    assert not missing, f"{card.name} does not speak of {missing}"
+    assert "eviation" in text or "reconstruction" in text
