@@ -103,7 +103,7 @@ class DilatedNet(nn.Module):
     numbers of layers, channels and taps, the residual blocks and the head are ours. The head keeps
     the position: an average over the axis would forget which peak is high. The logarithm of one
     plus the scaled intensity comes first (negative ones count as zero): without it the network
-    errs more on slides that are dimmer than those it was trained on.
+    errs more on slides it was not trained on.
     """
 
     #: Its convolutions are so narrow that bfloat16 on a CPU costs accuracy for little time.
