@@ -14,7 +14,7 @@ from corespot.cohort.positions import SpotPositions
 from corespot.errors import ModelError
 from corespot.models import registry
 from corespot.settings import Settings
-from corespot.train.spatial_classifier import SpatialClassifier
+from corespot.train.spatial_classifier import SpatialClassifier, none_in_place
 from corespot.train.spot_images import SpotImages
 
 
@@ -200,6 +200,15 @@ def test_ablations_destroy_one_structure_and_keep_the_other() -> None:
     small, x, positions = fitted()
     intact = small.predict_proba(x, positions=positions)
     assert np.abs(small.predict_proba(x, positions=positions, ablate="spatial") - intact).max() > 0
+
+
+def test_mixing_up_leaves_no_channel_in_place() -> None:
+    for n in (2, 3, 5, 96):
+        for seed in range(10):
+            order = none_in_place(n, np.random.default_rng(seed))
+            assert sorted(order) == list(range(n))
+            assert not np.any(order == np.arange(n))
+    assert none_in_place(1, np.random.default_rng(0)).tolist() == [0]
 
 
 def test_positions_are_asked_for() -> None:

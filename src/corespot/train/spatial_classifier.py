@@ -216,7 +216,7 @@ class SpatialClassifier(NetworkClassifier):
             positions = positions.shuffled(dice)
         elif ablate == "spectral":
             for spots in positions.by_core():
-                order = torch.from_numpy(dice.permutation(channels.shape[1]))
+                order = torch.from_numpy(none_in_place(channels.shape[1], dice))
                 channels[spots] = channels[spots][:, order.to(channels.device)]
         multiple = int(getattr(self.network_, "multiple", 1))
         return SpotImages(channels, self._grids(positions), multiple=multiple)
@@ -271,6 +271,17 @@ class SpatialClassifier(NetworkClassifier):
 def _known(positions: SpotPositions | None) -> SpotPositions:
     assert positions is not None, "checked at the door"
     return positions
+
+
+def none_in_place(n: int, generator: np.random.Generator) -> Rows:
+    """A random order of n ≥ 2 things that leaves none where it is; a plain permutation of one.
+
+    Of three channels a plain permutation would leave all in place one time in six.
+    """
+    order = generator.permutation(n)
+    while n > 1 and np.any(order == np.arange(n)):
+        order = generator.permutation(n)
+    return order
 
 
 def _front(network: nn.Module) -> nn.Module:
