@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
-from scipy.special import softmax
-from sklearn.base import BaseEstimator, ClassifierMixin
 
 from corespot.errors import ModelError
 from corespot.models.fitted_arrays import require_shapes
+from corespot.models.linear_classifier import LinearClassifier
 from corespot.models.logistic_solver import solve, standardised
-from corespot.models.nested_lda import mean_output_jacobian
 from corespot.models.registry import register
 from corespot.models.spectra_input import check_labels, check_spectra
 from corespot.settings import Settings
@@ -51,7 +49,7 @@ class LogisticConfig(Settings):
     source="Cox, J. R. Stat. Soc. B 20(2), 1958; le Cessie & van Houwelingen, 1992",
     is_network=False,
 )
-class LogisticClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class LogisticClassifier(LinearClassifier):
     """Logistic regression with an L2 penalty on standardised bins, every class counting alike.
 
     Parameters
@@ -91,6 +89,8 @@ class LogisticClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     With z the standardised bins and s the class weights n / (k n_c), two classes minimise
     ½‖w‖² + c Σ s log(1 + exp(∓(w·z + b))), more classes ½ Σ‖w_k‖² + c Σ s (−log softmax).
     """
+
+    _fitted: ClassVar[str] = "weights_"
 
     def __init__(
         self, *, c: float = 0.01, max_iterations: int = 1000, random_state: int = 0
@@ -158,37 +158,6 @@ class LogisticClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             scores[rows] = self._standardise(x[rows]) @ self.weights_.T + self.offsets_
         return scores
 
-    def predict_proba(self, X: npt.ArrayLike) -> Floats:
-        """Class probabilities, shape (n, n_classes)."""
-        probability: Floats = softmax(self.decision_scores(X), axis=1)
-        return probability
-
-    def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
-        """Most probable class of each spectrum, shape (n,)."""
-        best = self.decision_scores(X).argmax(axis=1)
-        predicted: npt.NDArray[Any] = self.classes_[best]
-        return predicted
-
-    def mean_gradient(
-        self, X: npt.ArrayLike, *, of: Literal["probability", "logit"] = "probability"
-    ) -> Floats:
-        """Mean over `X` of the derivative of each class's output by each bin, in closed form.
-
-        Parameters
-        ----------
-        X : array-like, shape (n, n_bins)
-            Spectra.
-        of : {"probability", "logit"}
-            Probability p of the class, or log(p / (1 - p)).
-
-        Returns
-        -------
-        ndarray of float64, shape (n_classes, n_bins)
-        """
-        mixing = mean_output_jacobian(self.decision_scores(X), of)
-        gradient: Floats = mixing @ (self.weights_ / self.spread_)
-        return gradient
-
     def embed(self, X: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """The standardised bins, which is what the weights act on, shape (n, n_bins)."""
         x = check_spectra(X, self._fitted_width())
@@ -249,7 +218,6 @@ class LogisticClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         standard: Floats = (x.astype(np.float64) - self.centre_) / self.spread_
         return standard
 
-    def _fitted_width(self) -> int:
-        if not hasattr(self, "weights_"):
-            raise ModelError("this LogisticClassifier is not fitted yet; call fit first")
-        return int(self.n_features_in_)
+    def _coefficients(self) -> Floats:
+        coefficients: Floats = self.weights_ / self.spread_
+        return coefficients

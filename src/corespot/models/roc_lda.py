@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field, field_validator
 from scipy.special import softmax
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import balanced_accuracy_score
 
 from corespot.errors import ModelError
 from corespot.models.bin_auc import bin_auc, discrimination
 from corespot.models.fitted_arrays import require_shapes
 from corespot.models.inner_splits import inner_splits
-from corespot.models.nested_lda import NestedLda, mean_output_jacobian
+from corespot.models.linear_classifier import LinearClassifier
+from corespot.models.nested_lda import NestedLda
 from corespot.models.registry import register
 from corespot.models.spectra_input import check_groups, check_labels, check_spectra
 from corespot.settings import Settings
@@ -69,7 +69,7 @@ class RocLdaConfig(Settings):
     source="Behrmann et al., Bioinformatics 34(7), 2018, baseline",
     is_network=False,
 )
-class RocLdaClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class RocLdaClassifier(LinearClassifier):
     """Linear discriminant analysis with a uniform prior on the K most discriminating bins.
 
     Parameters
@@ -107,6 +107,8 @@ class RocLdaClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     Deviation: the paper reports the worst and the best K on the test data; this class also
     chooses one inside the training data.
     """
+
+    _fitted: ClassVar[str] = "_lda"
 
     def __init__(
         self,
@@ -173,46 +175,11 @@ class RocLdaClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         scores: Floats = self._lda.scores(_take(x, self.bins_), [self.chosen_k_])[0]
         return scores
 
-    def predict_proba(self, X: npt.ArrayLike) -> Floats:
-        """Class probabilities with the chosen K, shape (n, n_classes)."""
-        probability: Floats = softmax(self.decision_scores(X), axis=1)
-        return probability
-
     def predict_proba_by_k(self, X: npt.ArrayLike) -> dict[int, Floats]:
         """Class probabilities for every K of `k_grid_`, each of shape (n, n_classes)."""
         x = check_spectra(X, self._fitted_width())
         scores = self._lda.scores(_take(x, self.bins_), self.k_grid_)
         return {k: softmax(each, axis=1) for k, each in zip(self.k_grid_, scores, strict=True)}
-
-    def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
-        """Most probable class of each spectrum, shape (n,)."""
-        best = self.decision_scores(X).argmax(axis=1)
-        predicted: npt.NDArray[Any] = self.classes_[best]
-        return predicted
-
-    def mean_gradient(
-        self, X: npt.ArrayLike, *, of: Literal["probability", "logit"] = "probability"
-    ) -> Floats:
-        """Mean over `X` of the derivative of each class's output by each bin, in closed form.
-
-        Parameters
-        ----------
-        X : array-like, shape (n, n_bins)
-            Spectra.
-        of : {"probability", "logit"}
-            Probability p of the class, or log(p / (1 - p)).
-
-        Returns
-        -------
-        ndarray of float64, shape (n_classes, n_bins)
-            Zero where a bin was not selected.
-        """
-        scores = self.decision_scores(X)
-        mixing = mean_output_jacobian(scores, of)
-        gradient = np.zeros((len(self.classes_), self.n_features_in_))
-        k = self.chosen_k_
-        gradient[:, self.bins_[:k]] = mixing @ self._lda.coefficients(k)
-        return gradient
 
     def embed(self, X: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """The selected bins, standardised: what enters the discriminant, shape (n, chosen_k_)."""
@@ -294,10 +261,11 @@ class RocLdaClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         values = {"k": self.k, "k_grid": tuple(self.k_grid), "inner_folds": self.inner_folds}
         return RocLdaConfig.parse(values, "roc_lda")
 
-    def _fitted_width(self) -> int:
-        if not hasattr(self, "_lda"):
-            raise ModelError("this RocLdaClassifier is not fitted yet; call fit first")
-        return int(self.n_features_in_)
+    def _coefficients(self) -> Floats:
+        coefficients = np.zeros((len(self.classes_), self.n_features_in_))
+        bins = self.bins_[: self.chosen_k_]
+        coefficients[:, bins] = self._lda.coefficients(self.chosen_k_)
+        return coefficients
 
     def _score_grid(
         self,
