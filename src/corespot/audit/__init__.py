@@ -1,0 +1,1 @@
+"""Is a model confounded? Indicators, one a file, and the verdict."""
