@@ -11,7 +11,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check mlflow clean
+.PHONY: help run test check mlflow studies clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ mlflow: $(VENV)/.ready  ## open the MLflow UI on the runs (http://127.0.0.1:5000
 	@echo "runs: http://127.0.0.1:$(PORT)/#/experiments/1/runs?workflowType=machine_learning"
 	@$(BIN)/mlflow ui --host 127.0.0.1 --port $(PORT) --workers 1 \
 	    --backend-store-uri "sqlite:///$(CURDIR)/mlruns/mlflow.db"
+
+studies: $(VENV)/.ready  ## open optuna-dashboard on the studies (http://127.0.0.1:8080, PORT=… for another)
+	@$(BIN)/corespot studies --port $(if $(filter file,$(origin PORT)),8080,$(PORT))
 
 clean:  ## remove the environment and caches, keep data and runs
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

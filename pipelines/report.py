@@ -28,6 +28,7 @@ def main() -> None:
         file.write_text(results_markdown(run), encoding="utf-8")
     write_json("reports/metrics.json", run.metrics)
     write_json("reports/summary.json", headline_metrics(run))
+    write_json("reports/tuning.json", run.tuning)
 
 
 if __name__ == "__main__":

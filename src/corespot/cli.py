@@ -157,6 +157,48 @@ def init() -> None:
 
 
 @app.command()
+def tune(
+    task: Annotated[str, typer.Argument(help="Task of params.yaml.")],
+    model: Annotated[str, typer.Argument(help="A registered model.")],
+    workers: Annotated[
+        int | None, typer.Option(help="Processes; each GPU takes its turn.", min=1)
+    ] = None,
+    trials: Annotated[
+        int | None, typer.Option(help="Trials a study, those there are included.", min=1)
+    ] = None,
+) -> None:
+    """Work on the studies of a task and model; several shells may at once. Then: dvc repro."""
+    from corespot.params import load_params
+    from corespot.report.tables import aligned
+    from corespot.requests import tuning_request
+    from corespot.tune.outcome import progress_rows
+    from corespot.tune.stage import run_studies
+
+    params = load_params()
+    request = tuning_request(params, task, model, trials)
+    studies, _ = run_studies(
+        request,
+        workers=workers or params.tune.workers,
+        cohort=params.cohort,
+        uri=params.tracking.uri,
+    )
+    typer.echo(aligned(progress_rows(studies)))
+
+
+@app.command()
+def studies(
+    port: Annotated[int, typer.Option(help="Port on this machine.")] = 8080,
+) -> None:
+    """Open optuna-dashboard on the studies; only this machine can reach it."""
+    from corespot.params import load_params
+    from corespot.tracking.store import project_root
+    from corespot.tune.dashboard import serve
+
+    url = load_params().tune.storage if Path("params.yaml").is_file() else None
+    serve(url, project_root() / "data" / "studies", port)
+
+
+@app.command()
 def results(
     metrics: Annotated[Path, typer.Option(help="Metrics of the last run.")] = Path(
         "reports/metrics.json"

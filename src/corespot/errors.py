@@ -47,6 +47,10 @@ class TrackingError(CorespotError):
     """The tracking store cannot be used."""
 
 
+class TuneError(CorespotError):
+    """A study cannot be made, opened or finished."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """One thing wrong with a cohort.

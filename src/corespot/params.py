@@ -15,6 +15,7 @@ from corespot.errors import ModelError, ParamsError, suggestion
 from corespot.preprocess.recipe import PreprocessSettings
 from corespot.settings import Settings
 from corespot.synth.request import SynthRequest
+from corespot.tune.settings import TuneSettings
 
 
 class TrackedTask(Task):
@@ -101,6 +102,7 @@ class Params(Settings):
     evaluate: EvaluateSettings = Field(default_factory=EvaluateSettings)
     sensitivity: SensitivitySettings = Field(default_factory=SensitivitySettings)
     tracking: TrackingSettings = Field(default_factory=TrackingSettings)
+    tune: TuneSettings = Field(default_factory=TuneSettings)
 
     @field_validator("tasks")
     @classmethod
@@ -197,6 +199,7 @@ def _check_models(params: Params, where: str) -> None:
     known = list(names())
     wanted = [*params.models, *(name for task in params.tasks.values() for name in task.train)]
     wanted += [name for name in params.train if name not in ("seed", "device")]
+    wanted += list(params.tune.models)
     if params.leakage.model:
         wanted.append(params.leakage.model)
     for name in wanted:
@@ -228,6 +231,7 @@ def check_everything(params: Params) -> None:
             f"name one of synth: {', '.join(sorted(made)) or 'none'}"
         )
     choose_device(params.device)
+    _check_tuning(params)
     trained = {*params.models, *([params.leakage.model] if params.leakage.model else [])}
     for model in sorted(trained):
         for name, task_ in params.tasks.items():
@@ -243,6 +247,26 @@ def check_everything(params: Params) -> None:
             make_estimator(model, settings, seed=params.seed, device=params.device, where=where)
             if model in trained:
                 _check_values(settings, name, task_.classes, where)
+
+
+def _check_tuning(params: Params) -> None:
+    """Refuse tasks and search spaces that do not exist."""
+    from corespot.models.search_space import override_space
+    from corespot.train.estimator import search_space, setting_names
+
+    for name in params.tune.tasks or ():
+        if name not in params.tasks:
+            raise ParamsError(
+                f"params.yaml: tune.tasks: there is no task {name!r}; "
+                f"{suggestion(name, list(params.tasks))}"
+            )
+    for name in params.tune.models:
+        override_space(
+            search_space(name),
+            params.tune.space_of(name),
+            setting_names(name),
+            f"params.yaml: tune.models.{name}.space",
+        )
 
 
 def _check_values(

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Sized
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Item = TypeVar("Item")
+
+_off = False
+
+
+def progress_off() -> None:
+    """Draw no bars in this process, e.g. because several share a terminal."""
+    global _off
+    _off = True
 
 
 def track(
@@ -31,7 +39,7 @@ def track(
     -----
     Nothing is drawn unless standard error is a terminal.
     """
-    if not sys.stderr.isatty():
+    if _off or not sys.stderr.isatty():
         yield from items
         return
     from tqdm import tqdm
@@ -42,3 +50,44 @@ def track(
         for item in items:
             yield item
             bar.update(scale if total is None else min(scale, max(total - bar.n, 0)))
+
+
+class Bar:
+    """A bar that is told how far the work is, for work that others do; quiet as `track` is.
+
+    Parameters
+    ----------
+    label : str
+        What is being done.
+    total : int
+        Number of units in all.
+    unit : str
+        Name of one unit.
+    """
+
+    def __init__(self, label: str, *, total: int, unit: str) -> None:
+        self._label, self._total, self._unit = label, total, unit
+        self._bar: Any = None
+
+    def __enter__(self) -> Bar:
+        if not _off and sys.stderr.isatty():
+            from tqdm import tqdm
+
+            self._bar = tqdm(
+                total=self._total, desc=self._label, unit=f" {self._unit}", leave=False
+            )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def show(self, done: int) -> None:
+        """Draw the bar with so many units done."""
+        if self._bar is None:
+            return
+        if self._bar.n == 0 and done:
+            # What was there before the start says nothing of the rate.
+            self._bar.initial = done
+        self._bar.n = done
+        self._bar.refresh()

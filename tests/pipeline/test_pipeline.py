@@ -32,6 +32,10 @@ PARAMS = {
         "isotopenet": {"epochs": 2, "batch_size": 32},
         "conv3d": {"epochs": 2, "n_peaks": 24},
     },
+    "tune": {
+        "inner": {"k": 2, "repeats": 1},
+        "models": {"roc_lda": {"trials": 3, "space": {"k": ["inner", 5, 20]}}},
+    },
     "evaluate": {"bootstrap": 100, "seed": 0},
 }
 
@@ -100,6 +104,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project.run("git", "add", "-A")
     project.run("git", "commit", "-q", "-m", "start")
     project.run("corespot", "init")
+    # An unfinished study, as a kill leaves it: the pipeline goes on with it.
+    project.run("dvc", "repro", "folds")
+    project.run("corespot", "tune", "ADSQ", "roc_lda", "--trials", "2")
     project.run("dvc", "repro", "report")
     return project
 
@@ -142,6 +149,24 @@ def test_every_spot_is_predicted_once_and_by_a_model_that_never_saw_its_tma(
         assert (out.assign(tma=tma).groupby("tma")["fold"].nunique() == 1).all()
 
 
+def test_a_tuned_model_is_trained_with_what_its_folds_found(project: Project) -> None:
+    tuned = json.loads((project.root / "data/tune/ADSQ/roc_lda/tuned.json").read_text())
+    assert [fold["trials"] for fold in tuned["folds"]] == [3, 3]
+    summary = json.loads((project.root / "reports/tuning.json").read_text())
+    assert list(summary["ADSQ"]) == ["roc_lda"]
+    for fold in summary["ADSQ"]["roc_lda"]["folds"]:
+        assert fold["gain"] == pytest.approx(fold["best_value"] - fold["published_value"])
+    runs = project.runs()
+    folds = runs[(runs["tags.level"] == "fold") & (runs["tags.model"] == "roc_lda")]
+    for fold in tuned["folds"]:
+        of_fold = folds[folds["params.fold"] == str(fold["fold"])].iloc[0]
+        assert of_fold["params.train.k"] == str(fold["settings"]["k"])
+    parent = runs[(runs["tags.level"] == "model") & (runs["tags.model"] == "roc_lda")].iloc[0]
+    assert parent["tags.tuning"] == "tuned inside the training part of each fold"
+    assert "roc_lda (tuned)" in (project.root / "reports/results.md").read_text()
+    assert (project.root / "data/studies/optuna.journal").is_file()
+
+
 def test_runs_are_a_tree_that_says_where_it_came_from(project: Project) -> None:
     runs = project.runs()
     parents = runs[runs["tags.level"] == "model"]
@@ -149,6 +174,12 @@ def test_runs_are_a_tree_that_says_where_it_came_from(project: Project) -> None:
     assert len(parents) == 3 and len(children) == 6
     assert set(children["tags.mlflow.parentRunId"]) == set(parents["run_id"])
     assert (runs["status"] == "FINISHED").all()
+    assert sorted(runs["tags.level"].value_counts().items()) == [
+        ("fold", 6),
+        ("model", 3),
+        ("study", 2),
+        ("trial", 6),
+    ]
     for tag in ("git_commit", "dvc.raw", "dvc.store", "dvc.folds", "folds.fingerprint"):
         assert (parents[f"tags.{tag}"].str.len() >= 32).all(), tag
     assert (parents["tags.git_dirty"] == "false").all()
@@ -219,10 +250,9 @@ def test_a_served_spatial_model_is_told_where_spots_lie(project: Project) -> Non
 def test_pages_need_no_network(project: Project) -> None:
     pages = [*(project.root / "reports").rglob("*.html"), *(project.root / "data").rglob("*.html")]
     names = sorted(page.name for page in pages)
-    assert (
-        names
-        == ["index.html"] + ["performance.html"] * 3 + ["quality.html"] + ["sensitivity.html"] * 3
-    )
+    assert names == ["index.html"] + ["performance.html"] * 3 + ["quality.html"] + [
+        "sensitivity.html"
+    ] * 3 + ["tuning.html"]
     for page in pages:
         text = page.read_text(encoding="utf-8")
         assert not re.search(r"<(script|link|img|iframe)[^>]+(src|href)=['\"]?(https?:)?//", text)
@@ -253,7 +283,12 @@ def test_nothing_to_do_does_nothing_and_a_change_reruns_what_depends_on_it(
     changed = project.run("dvc", "repro", "report").stdout
     project.params()
     ran = [line.split("'")[1] for line in changed.splitlines() if line.startswith("Running stage")]
-    assert ran == ["train@ADSQ-isotopenet", "sensitivity@ADSQ-isotopenet", "report"]
+    assert ran == [
+        "tune@ADSQ-isotopenet",
+        "train@ADSQ-isotopenet",
+        "sensitivity@ADSQ-isotopenet",
+        "report",
+    ]
     assert len(project.runs()) == before + 3
     # Back to the first settings: outputs come from DVC's cache, and no run is made anew.
     project.run("dvc", "repro", "report")

@@ -110,7 +110,14 @@ METRICS = {
 
 def test_result_table_has_numbers_and_says_what_is_missing():
     table = result_table(METRICS)
-    assert list(table.columns[:6]) == ["task", "model", "grouping", "n_spots", "nested", "spot"]
+    assert list(table.columns[:6]) == [
+        "task",
+        "model",
+        "grouping",
+        "n_spots",
+        "nested",
+        "tuning",
+    ]
     assert table.loc[0, ["spot", "spot_q1", "core"]].tolist() == [0.7584, 0.751, 1.0]
     shown = readable(table)
     assert shown.loc[0].tolist() == [

@@ -21,6 +21,7 @@ from corespot.report.html import load_figure_json
 from corespot.report.overview import page_links, results_markdown, write_overview
 from corespot.report.run_page import about, run_figures, write_run_page
 from corespot.report.run_sections import ModelRun
+from corespot.train.tuned import write_untuned
 
 AXIS = MzAxis(np.linspace(900.0, 1000.0, 64))
 TASK = {"T": Task(label="kind", classes=("AD", "SQ"))}
@@ -49,6 +50,7 @@ def write_run(data, *, nested=False, models=("roc_lda", "resnet_patch")):
         if model == "resnet_patch":
             metrics |= _spatial(data, folder, labels)
         write_json(folder / "metrics.json", metrics)
+        write_untuned(data / "tune" / "T" / model, "T", model)
     (data / "leakage").mkdir()
     (data / "leakage" / "T.csv").write_text(
         GAPS + "T,roc_lda,spot,0.91,0.123456,\nT,roc_lda,core,,,too few\nT,roc_lda,tma,0.79,0.0,\n"

@@ -125,11 +125,13 @@ def sensitivity_profile(
     scale = bin_sd(X) if sigma is None else np.asarray(sigma, dtype=np.float64)
     if scale.shape != (axis.n_bins,):
         raise ModelError(f"sigma: expected shape ({axis.n_bins},), got {scale.shape}")
+    found = _gradients(estimator, X, places)
+    checked = {of: _checked(estimator, of, found[of], (len(order), X.shape[1])) for of in found}
     return SensitivityProfile(
         axis=axis,
         classes=names,
-        probability=_gradient(estimator, X, "probability", order, places) * scale,
-        logit=_gradient(estimator, X, "logit", order, places) * scale,
+        probability=checked["probability"][order] * scale,
+        logit=checked["logit"][order] * scale,
         sigma=scale,
     )
 
@@ -154,22 +156,29 @@ def class_order(estimator: HasMeanGradient, names: tuple[str, ...]) -> list[int]
     )
 
 
-def _gradient(
-    estimator: HasMeanGradient,
-    X: npt.NDArray[Any],
-    of: Quantity,
-    order: list[int],
-    places: dict[str, SpotPositions],
+def _gradients(
+    estimator: HasMeanGradient, X: npt.NDArray[Any], places: dict[str, SpotPositions]
+) -> dict[Quantity, FloatArray]:
+    """Mean gradients of both outputs, in one go where the estimator can."""
+    both = getattr(estimator, "mean_gradients", None)
+    if both is not None:
+        return dict(both(X, **places))
+    kinds: tuple[Quantity, ...] = ("probability", "logit")
+    return {of: estimator.mean_gradient(X, of=of, **places) for of in kinds}
+
+
+def _checked(
+    estimator: HasMeanGradient, of: Quantity, found: FloatArray, shape: tuple[int, int]
 ) -> FloatArray:
-    gradient = np.asarray(estimator.mean_gradient(X, of=of, **places), dtype=np.float64)
-    if gradient.shape != (len(order), X.shape[1]):
+    gradient = np.asarray(found, dtype=np.float64)
+    if gradient.shape != shape:
         raise ModelError(
             f"mean_gradient of {type(estimator).__name__} has shape {gradient.shape}, "
-            f"expected {(len(order), X.shape[1])}"
+            f"expected {shape}"
         )
     if not np.all(np.isfinite(gradient)):
         raise ModelError(
             f"the gradient of the {of} of {type(estimator).__name__} is not finite; "
             "the training has diverged: lower the learning rate"
         )
-    return gradient[order]
+    return gradient

@@ -24,6 +24,7 @@ from corespot.models.layers import he_normal_, n_trainable
 from corespot.models.masked import randomly_turned
 from corespot.models.peak_bins import PeakBins
 from corespot.models.registry import register
+from corespot.models.search_space import Choice, Range
 from corespot.models.unet import MaskedNorm, UNet
 from corespot.settings import Settings
 
@@ -122,6 +123,15 @@ class CompSegNetConfig(Settings):
         "learning_rate": 1e-3,
         "weight_decay": 1e-3,
         "schedule": "cosine",
+    },
+    space={
+        "batch_size": Choice((4, 7, 14)),
+        "channels": Range(100, 600, log=True, whole=True),
+        "width": Choice((8, 16, 32)),
+        "depth": Range(1, 3, whole=True),
+        "dropout": Range(0.0, 0.5),
+        "initial_activation": Range(0.02, 0.5, log=True),
+        "augment": Choice((True, False)),
     },
 )
 class CompSegNet(nn.Module):

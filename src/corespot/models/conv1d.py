@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from corespot.models.layers import Dense, he_normal_, n_trainable
 from corespot.models.log_bins import LogBins
 from corespot.models.registry import register
+from corespot.models.search_space import Choice, Range
 from corespot.settings import Settings
 
 
@@ -55,6 +56,14 @@ class Conv1dConfig(Settings):
     Conv1dConfig,
     source="Shamsher, 2025, baseline",
     training={"epochs": 20, "batch_size": 32, "learning_rate": 1e-3, "weight_decay": 1e-2},
+    space={
+        "n_kept": Range(25, 400, log=True, whole=True),
+        "channels": Choice((8, 16, 32)),
+        "layers": Range(1, 4, whole=True),
+        "kernel": Range(3, 9, whole=True, step=2),
+        "hidden": Choice((0, 32, 64)),
+        "dropout": Range(0.0, 0.7),
+    },
 )
 class Conv1dNet(nn.Module):
     """Convolutions with ReLU and dropout on the logarithms of the kept bins, then a dense layer.

@@ -13,6 +13,7 @@ from corespot.models.layers import Dense, he_normal_, n_trainable, strided_lengt
 from corespot.models.masked import masked_mean, randomly_turned
 from corespot.models.peak_bins import PeakBins
 from corespot.models.registry import register
+from corespot.models.search_space import Choice, Range
 from corespot.models.steady_norm import SteadyNorm3d
 from corespot.settings import Settings
 
@@ -123,6 +124,15 @@ class VolumeLayer(nn.Module):
     source="Lee & Lee, spatial-spectral 3-D network (a reconstruction)",
     input="patch",
     training={"learning_rate": 1e-3, "weight_decay": 1e-4, "batch_size": 32, "epochs": 20},
+    space={
+        "patch": Choice((3, 5, 7)),
+        "stride": Choice((1, 2, 3)),
+        "n_peaks": Range(32, 256, log=True, whole=True),
+        "reach": Range(0, 10, whole=True),
+        "channels": Choice(((8, 8, 8), (16, 16, 16), (16, 32, 32))),
+        "dropout": Range(0.0, 0.6),
+        "augment": Choice((True, False)),
+    },
 )
 class Conv3d(nn.Module):
     """3-D convolutions over (m/z, y, x), a mean over the spots, and a head that knows its m/z.

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from corespot.models.layers import Convolution, Dense, batch_norm, n_trainable
 from corespot.models.registry import register
+from corespot.models.search_space import Choice, Range
 from corespot.settings import Settings
 
 
@@ -78,6 +79,13 @@ class DilatedBlock(nn.Module):
     DilatedConfig,
     source="van Kersbergen et al., SPIE Medical Imaging 2019 (a reconstruction)",
     training={"epochs": 10, "batch_size": 32, "learning_rate": 3e-3, "schedule": "cosine"},
+    space={
+        "channels": Choice((2, 4, 8)),
+        "kernel": Range(3, 13, whole=True, step=2),
+        "growth": Range(2, 7, whole=True),
+        "maps": Choice((1, 2, 4)),
+        "dropout": Range(0.0, 0.7),
+    },
 )
 class DilatedNet(nn.Module):
     """Residual network of dilated convolutions; 55,536 parameters at 27,286 bins.

@@ -18,6 +18,7 @@ from corespot.models.layers import (
     strided_length,
 )
 from corespot.models.registry import register
+from corespot.models.search_space import Choice, Range
 from corespot.settings import Settings
 
 #: Channels in, channels out and stride of the four residual blocks, Table I.
@@ -75,6 +76,10 @@ class IsotopeBlock(nn.Module):
     "isotopenet",
     IsotopeNetConfig,
     source="Behrmann et al., Bioinformatics 34(7), 2018, Table I",
+    space={
+        "dropout": Range(0.0, 0.6),
+        "local_kernel": Choice((3, 5, 7, 9)),
+    },
 )
 class IsotopeNet(nn.Module):
     """Residual network with a locally connected layer; 13,935 parameters at 27,286 bins.

@@ -15,6 +15,7 @@ from corespot.models.fitted_arrays import require_shapes
 from corespot.models.linear_classifier import LinearClassifier
 from corespot.models.logistic_solver import solve, standardised
 from corespot.models.registry import register
+from corespot.models.search_space import Range
 from corespot.models.spectra_input import check_labels, check_spectra
 from corespot.settings import Settings
 
@@ -48,6 +49,7 @@ class LogisticConfig(Settings):
     LogisticConfig,
     source="Cox, J. R. Stat. Soc. B 20(2), 1958; le Cessie & van Houwelingen, 1992",
     is_network=False,
+    space={"c": Range(1e-5, 10.0, log=True)},
 )
 class LogisticClassifier(LinearClassifier):
     """Logistic regression with an L2 penalty on standardised bins, every class counting alike.

@@ -9,6 +9,7 @@ from pkgutil import iter_modules
 from typing import Any, Literal, Protocol, TypeVar
 
 from corespot.errors import ModelError, suggestion
+from corespot.models.search_space import SearchSpace
 from corespot.settings import Settings
 
 Registered = TypeVar("Registered")
@@ -47,6 +48,8 @@ class ModelEntry:
         Defaults of the training loop that differ for this model.
     most_classes : int, optional
         Number of classes beyond which the method does not go.
+    space : mapping
+        What may be tuned of it, beside what may be of every network's training.
     """
 
     name: str
@@ -57,6 +60,7 @@ class ModelEntry:
     is_network: bool
     training: Mapping[str, Any] = field(default_factory=dict)
     most_classes: int | None = None
+    space: SearchSpace = field(default_factory=dict)
 
     @property
     def is_spatial(self) -> bool:
@@ -76,6 +80,7 @@ def register(
     is_network: bool = True,
     training: Mapping[str, Any] | None = None,
     most_classes: int | None = None,
+    space: SearchSpace | None = None,
 ) -> Callable[[Registered], Registered]:
     """Enter the decorated class under `name`.
 
@@ -93,7 +98,15 @@ def register(
             )
         assert isinstance(model, type)
         _ENTRIES[name] = ModelEntry(
-            name, model, config, source, input, is_network, dict(training or {}), most_classes
+            name=name,
+            model=model,
+            config=config,
+            source=source,
+            input=input,
+            is_network=is_network,
+            training=dict(training or {}),
+            most_classes=most_classes,
+            space=dict(space or {}),
         )
         return model
 

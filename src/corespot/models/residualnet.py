@@ -10,6 +10,7 @@ from torch.nn import functional
 from corespot.errors import ModelError
 from corespot.models.layers import Convolution, Dense, batch_norm, n_trainable, receptive_field
 from corespot.models.registry import register
+from corespot.models.search_space import Choice
 from corespot.settings import Settings
 
 _KERNEL = 5
@@ -57,6 +58,10 @@ class ResidualNetBlock(nn.Module):
     "residualnet",
     ResidualNetConfig,
     source="Behrmann et al., Bioinformatics 34(7), 2018",
+    space={
+        "first_filters": Choice((8, 16, 32)),
+        "most_filters": Choice((64, 128, 256)),
+    },
 )
 class ResidualNet(nn.Module):
     """Residual network with global average pooling; 2,132,130 parameters at 27,286 bins.

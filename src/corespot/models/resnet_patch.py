@@ -17,6 +17,7 @@ from corespot.models.masked import masked_mean, randomly_turned, scaled_to_unit
 from corespot.models.pca_image import PcaImage
 from corespot.models.registry import register
 from corespot.models.resnet18 import ResNet18, load_imagenet_weights
+from corespot.models.search_space import Choice, Range
 from corespot.settings import Settings
 
 
@@ -94,6 +95,16 @@ class ResNetPatchConfig(Settings):
     source="Shamsher, 2025; He et al., CVPR 2016",
     input="patch",
     training={"learning_rate": 1e-4, "weight_decay": 1e-4, "batch_size": 32, "epochs": 10},
+    space={
+        "patch": Choice((6, 8, 16, 32)),
+        "stride": Choice((3, 4, 8, 16, 32)),
+        "n_bins_kept": Range(50, 400, log=True, whole=True),
+        "n_components": Range(3, 8, whole=True),
+        "scaling": Choice(("patch", "training")),
+        "stem": Choice(("imagenet", "small")),
+        "dropout": Range(0.0, 0.7),
+        "augment": Choice((True, False)),
+    },
 )
 class ResNetPatch(nn.Module):
     """ResNet-18 over patches of principal components; 11,177,538 parameters for two classes.

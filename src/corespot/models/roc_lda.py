@@ -19,6 +19,7 @@ from corespot.models.inner_splits import inner_splits
 from corespot.models.linear_classifier import LinearClassifier
 from corespot.models.nested_lda import NestedLda
 from corespot.models.registry import register
+from corespot.models.search_space import Choice
 from corespot.models.spectra_input import check_groups, check_labels, check_spectra
 from corespot.settings import Settings
 
@@ -68,6 +69,7 @@ class RocLdaConfig(Settings):
     RocLdaConfig,
     source="Behrmann et al., Bioinformatics 34(7), 2018, baseline",
     is_network=False,
+    space={"k": Choice(("inner", 5, 10, 15, 20, 30, 40, 50, 60, 70, 80, 90, 100))},
 )
 class RocLdaClassifier(LinearClassifier):
     """Linear discriminant analysis with a uniform prior on the K most discriminating bins.

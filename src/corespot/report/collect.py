@@ -17,6 +17,7 @@ from corespot.io.artifacts import read_arrays, read_json, read_table
 from corespot.io.store import SpectraStore
 from corespot.report.run_tables import RunTables
 from corespot.report.tables import is_nested, label_by_tma
+from corespot.report.tuning_summary import tuning_summary
 
 
 def collect_run(
@@ -76,6 +77,7 @@ def collect_run(
         leakage=_stacked(leakage),
         labels=labels,
         class_means=means,
+        tuning=tuning_summary(data, tasks, names),
     )
 
 

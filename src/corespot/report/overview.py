@@ -30,7 +30,9 @@ from corespot.report.tables import (
     label_by_tma,
     readable,
     result_table,
+    table_notes,
 )
+from corespot.report.tuning_summary import tuning_table
 
 
 def write_overview(folder: Path, run: RunTables, *, data_href: str = "../../data") -> None:
@@ -57,8 +59,7 @@ def results_markdown(run: RunTables) -> str:
     """The result table and what stands beside it, as Markdown."""
     results = result_table(run.metrics)
     parts = [f"# Results: {Path(run.cohort).name}", as_markdown(readable(results))]
-    if results["nested"].any():
-        parts.append(NESTED_NOTE)
+    parts += table_notes(results)
     if len(run.leakage):
         shown = run.leakage[["task", "model", "grouping", "balanced_accuracy", "gap", "reason"]]
         cells = shown.copy()
@@ -68,6 +69,8 @@ def results_markdown(run: RunTables) -> str:
             f"{name} (optimistic)" if name == "spot" else name for name in cells["grouping"]
         ]
         parts += ["## Leakage gap", as_markdown(cells.fillna("").astype(str))]
+    if run.tuning:
+        parts += ["## Tuning", _TUNING, as_markdown(tuning_table(run.tuning).astype(str))]
     for heading, table in _further_tables(run.metrics):
         parts += [f"## {heading}", as_markdown(table.astype(str))]
     return "\n\n".join(parts) + "\n"
@@ -114,6 +117,10 @@ def _further_tables(metrics: Mapping[str, Any]) -> Iterator[tuple[str, pd.DataFr
             yield heading, table
 
 
+_TUNING = (
+    "Values on the inner folds of each training part: the published setting's, and the best. What "
+    "tuning is worth on spots it never saw is for the result table to show."
+)
 _EXPLAINED = {
     "Segmentation": "The share of a core's spots that are taken for the positive class, against "
     "the class of the core; and the spots against their own truth where that is known.",
@@ -133,7 +140,7 @@ def _result_sections(run: RunTables, data_href: str) -> Iterator[Section]:
         [
             "Median with quartiles, over repeats if there are several, else over folds.",
             Preformatted(as_text(readable(results))),
-            *([NESTED_NOTE] if results["nested"].any() else []),
+            *table_notes(results),
             *(fold_boxes(boxes, level=level, n_classes=n_classes) for level in LEVELS),
         ],
     )
@@ -150,6 +157,8 @@ def _result_sections(run: RunTables, data_href: str) -> Iterator[Section]:
         refused = run.leakage[run.leakage["balanced_accuracy"].isna()]
         reasons = [f"{row.task}, {row.grouping}: {row.reason}" for row in refused.itertuples()]
         yield Section("Leakage gap", [leakage_gap(measured, n_classes=n_classes), *reasons])
+    if run.tuning:
+        yield Section("Tuning", [_TUNING, tuning_table(run.tuning, data_href)])
     drops = ablation_table(run.metrics)
     if len(drops):
         yield Section("Ablation", [ablation(drops)])

@@ -91,6 +91,7 @@ def about(one: ModelRun) -> pd.DataFrame:
         "classes": ", ".join(one.classes),
         "spots": f"{scores['n_spots']:,}" if scores.get("n_spots") else None,
         "folds by": scores.get("grouping"),
+        "settings": (scores.get("tuning") or {}).get("note") or "as in params.yaml",
         "trainable parameters": _number(scores.get("n_parameters"), ",.0f"),
         "balanced accuracy on training spots": _number(
             scores.get("train_spot_balanced_accuracy"), ".3f"

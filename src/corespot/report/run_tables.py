@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,8 @@ class RunTables:
         spots is known, ``truth``.
     class_means : mapping of str to ndarray, shape (n_classes, n_bins)
         Mean preprocessed spectrum of every class of each task.
+    tuning : mapping
+        ``{task: {model: …}}`` of what was tuned; may be empty.
     """
 
     cohort: str
@@ -52,6 +54,7 @@ class RunTables:
     leakage: pd.DataFrame
     labels: Mapping[str, pd.DataFrame]
     class_means: Mapping[str, npt.NDArray[np.floating]]
+    tuning: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
 
     def classes(self, task: str) -> list[str]:
         """Class names of a task, in order."""

@@ -22,6 +22,13 @@ NESTED_NOTE = (
     "with another design (corespot transfer)."
 )
 
+#: What is written behind a model whose settings were tuned, and what it means.
+_TUNED_MARKS = {"nested": " (tuned)", "hold-in": " (tuned ‡)"}
+HOLD_IN_NOTE = (
+    "‡ Tuned once, on the training part of the first fold: the other folds test on spots that "
+    "tuning has seen, so that these figures are optimistic. Set tune.nested: true for honest ones."
+)
+
 LEVEL_TITLES = {"spot": "spot", "core": "core", "core_mean": "core (mean p)", "patient": "patient"}
 
 
@@ -47,7 +54,8 @@ def result_table(
     -------
     DataFrame
         Columns ``task``, ``model``, ``grouping`` (what the folds are made of, empty if unknown),
-        ``n_spots`` (float64), ``nested`` (bool: no TMA holds two classes), and for each level
+        ``n_spots`` (float64), ``nested`` (bool: no TMA holds two classes), ``tuning`` (``none``,
+        ``nested`` or ``hold-in``), and for each level
         ``<level>``, ``<level>_q1``, ``<level>_q3`` (float64).
     """
     rows = []
@@ -59,6 +67,7 @@ def result_table(
                 "grouping": str(scores.get("grouping") or ""),
                 "n_spots": _number(scores.get("n_spots")),
                 "nested": bool(scores.get("nested_design", False)),
+                "tuning": str((scores.get("tuning") or {}).get("kind") or "none"),
             }
             for level in levels:
                 value = (scores.get(level) or {}).get(metric) or {}
@@ -66,7 +75,7 @@ def result_table(
                 row[level] = _number(value.get("median"))
                 row[f"{level}_q1"], row[f"{level}_q3"] = map(_number, quartiles)
             rows.append(row)
-    columns = ["task", "model", "grouping", "n_spots", "nested"]
+    columns = ["task", "model", "grouping", "n_spots", "nested", "tuning"]
     columns += [f"{level}{part}" for level in levels for part in ("", "_q1", "_q3")]
     return pd.DataFrame(rows, columns=columns)
 
@@ -83,7 +92,10 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
                 f"{task}{NESTED_MARK if nested else ''}"
                 for task, nested in zip(table["task"], table["nested"], strict=True)
             ],
-            "model": table["model"].astype(str),
+            "model": [
+                f"{model}{_TUNED_MARKS.get(tuning, '')}"
+                for model, tuning in zip(table["model"], table["tuning"], strict=True)
+            ],
             "folds by": [_GROUPINGS.get(name, name) or "—" for name in table["grouping"]],
             "spots": [f"{n:,.0f}" if np.isfinite(n) else "—" for n in table["n_spots"]],
         }
@@ -127,8 +139,14 @@ def results_text(metrics: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
         return "no model was evaluated"
     heading = "balanced accuracy: median (quartiles)"
     table = result_table(metrics)
-    note = f"\n{textwrap.fill(NESTED_NOTE, 88)}\n" if table["nested"].any() else ""
-    return f"{heading}\n\n{as_text(readable(table))}\n{note}"
+    notes = "".join(f"\n{textwrap.fill(note, 88)}\n" for note in table_notes(table))
+    return f"{heading}\n\n{as_text(readable(table))}\n{notes}"
+
+
+def table_notes(table: pd.DataFrame) -> list[str]:
+    """What the marks in the result table mean, as far as it bears any."""
+    notes = [NESTED_NOTE] if table["nested"].any() else []
+    return notes + ([HOLD_IN_NOTE] if (table["tuning"] == "hold-in").any() else [])
 
 
 def transfer_text(task: str, model: str, here: Mapping[str, Any], there: Mapping[str, Any]) -> str:

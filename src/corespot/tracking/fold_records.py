@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from corespot.cohort.splits import FoldTable
+from corespot.cohort.splits import Fold, FoldTable
 from corespot.cohort.tasks import TaskSpots
 from corespot.evaluate.summary import evaluate_predictions
 from corespot.io.store import SpectraStore
@@ -18,6 +18,7 @@ from corespot.tracking.runs import Run
 from corespot.train.checkpoint import save_model
 from corespot.train.crossvalidate import FoldResult, predictions_table, task_settings
 from corespot.train.estimator import make_estimator
+from corespot.train.tuned import Tuned
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class TrainingRequest:
         Column that the labels were read from.
     watch : bool
         Note the balanced accuracy on the test spots after every epoch, to be looked at.
+    tuned : Tuned
+        Settings found for each fold.
     """
 
     store: SpectraStore
@@ -61,6 +64,7 @@ class TrainingRequest:
     bootstrap_seed: int = 0
     label: str = ""
     watch: bool = True
+    tuned: Tuned = field(default_factory=Tuned)
 
 
 @dataclass(frozen=True)
@@ -130,7 +134,12 @@ def record_fold(request: TrainingRequest, run: Run, result: FoldResult, part: Pa
         {"task": task.name, "model": request.model, "level": "fold"},
     ) as child:
         child.params(
-            {**every_setting(request), "repeat": fold.repeat, "fold": fold.index, "fit": facts}
+            {
+                **every_setting(request, fold),
+                "repeat": fold.repeat,
+                "fold": fold.index,
+                "fit": facts,
+            }
         )
         # The whole history: a fold that went on from a checkpoint has epochs of an earlier run.
         child.metric_rows(
@@ -173,11 +182,20 @@ def record_fold(request: TrainingRequest, run: Run, result: FoldResult, part: Pa
     )
 
 
-def every_setting(request: TrainingRequest) -> dict[str, Any]:
-    """Every setting of model and training, defaults too, under names that models share."""
+def every_setting(request: TrainingRequest, fold: Fold | None = None) -> dict[str, Any]:
+    """Every setting of model and training, defaults too, under names that models share.
+
+    Parameters
+    ----------
+    request : TrainingRequest
+        What is trained.
+    fold : Fold, optional
+        The fold whose tuned settings are meant; those of ``params.yaml`` if left out.
+    """
+    tuned = {} if fold is None else request.tuned.of(fold)
     estimator = make_estimator(
         request.model,
-        task_settings(request.model, request.settings, request.task),
+        task_settings(request.model, {**request.settings, **tuned}, request.task),
         seed=request.seed,
         device=request.device,
     )

@@ -40,6 +40,7 @@ def record_whole(
     tables = _tables(request, done)
     metrics, tables["cores"] = _metrics(request, done, tables)
     metrics["run_id"] = run.run_id
+    metrics["tuning"] = {"kind": request.tuned.kind, "note": request.tuned.note}
     write_json(part / "metrics.json", metrics)
     for name, table in tables.items():
         if len(table):

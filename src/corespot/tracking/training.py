@@ -39,6 +39,7 @@ def open_training_run(request: TrainingRequest, *, cohort: str, uri: str | None)
         "cohort": cohort,
         "grouping": request.folds.grouping,
         "optimistic": str(request.folds.optimistic).lower(),
+        "tuning": request.tuned.note or "not tuned",
         "folds.fingerprint": request.folds.fingerprint,
         "axis.fingerprint": request.store.axis.fingerprint,
         "corespot.version": corespot.__version__,
@@ -84,6 +85,7 @@ def train_and_record(request: TrainingRequest, run: Run, out: Path, checkpoints:
             checkpoints=checkpoints,
             watch=request.watch,
             ablations=True,
+            tuned=request.tuned,
         )
         done = [record_fold(request, run, result, part) for result in results]
         record_whole(request, run, done, part)

@@ -22,6 +22,7 @@ from corespot.seeding import derive_seed
 from corespot.train.estimator import make_estimator, setting_names
 from corespot.train.fit_inputs import Watched
 from corespot.train.held_out import HeldOut, in_task_order
+from corespot.train.tuned import Tuned
 
 EpochCallback = Callable[[Fold, Mapping[str, float]], None]
 
@@ -81,6 +82,7 @@ def cross_validate(
     on_epoch: EpochCallback | None = None,
     watch: bool = False,
     ablations: bool = False,
+    tuned: Tuned | None = None,
 ) -> Iterator[FoldResult]:
     """Fit `model` on every fold and yield each result as soon as it is there.
 
@@ -108,6 +110,8 @@ def cross_validate(
         Note the balanced accuracy on the test spots after every epoch, to be looked at.
     ablations : bool
         Predict the test spots with spatial and with spectral structure destroyed, too.
+    tuned : Tuned, optional
+        Settings found for each fold, in place of those of `settings`.
 
     Raises
     ------
@@ -123,7 +127,7 @@ def cross_validate(
         )
         estimator = make_estimator(
             model,
-            task_settings(model, settings, task),
+            task_settings(model, {**settings, **(tuned.of(fold) if tuned else {})}, task),
             seed=derive_seed(seed, task.name, model, fold.repeat, fold.index) % 2**31,
             device=device,
         )
@@ -131,7 +135,7 @@ def cross_validate(
         at_train, at_test = (
             {} if places is None else {"positions": places.take(part)} for part in (train, test)
         )
-        watched = Watched(x_test, labels[test], **at_test)
+        watched = Watched(x_test, labels[test], at_test.get("positions"))
         started = time.perf_counter()
         estimator.fit(
             x_train,

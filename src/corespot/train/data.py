@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -37,6 +38,36 @@ class Examples(Protocol):
         ...
 
 
+@dataclass(frozen=True, eq=False)
+class Held:
+    """Spectra that are on a device already, and which of them are meant.
+
+    Fits and predictions that share their spectra, as the trials of a study do, need not bring them
+    to the device each time.
+
+    Parameters
+    ----------
+    spectra : Tensor, shape (n_held, n_bins)
+        On the device, unscaled.
+    rows : Tensor of int64, shape (n_spots,)
+        Rows meant, on the same device.
+    """
+
+    spectra: Tensor
+    rows: Tensor
+
+    def take(self, rows: npt.NDArray[np.int64]) -> Held:
+        """Some of the spots meant."""
+        return Held(self.spectra, self.rows[torch.from_numpy(rows).to(self.rows.device)])
+
+
+def hold_on(spectra: Spectra, device: torch.device) -> Held | None:
+    """Bring spectra to a device for good; ``None`` if they do not fit half of its free memory."""
+    if not _fits(spectra, device):
+        return None
+    return Held(_hold(spectra, device), torch.arange(len(spectra), device=device))
+
+
 class DeviceSpectra:
     """Spectra of one data set, multiplied by a factor and served as float32 batches on a device.
 
@@ -50,6 +81,8 @@ class DeviceSpectra:
         Factor applied to every batch.
     resident : bool, optional
         Whether to hold everything on the device; by default if it fits half the free memory.
+    held : Held, optional
+        The same spectra where they are on the device already.
     """
 
     def __init__(
@@ -59,12 +92,21 @@ class DeviceSpectra:
         *,
         scale: float = 1.0,
         resident: bool | None = None,
+        held: Held | None = None,
     ) -> None:
         self.device, self.scale = device, scale
         self.shape = spectra.shape
         self._source = spectra
         self._held: Tensor | None = None
-        if resident if resident is not None else _fits(spectra, device):
+        self._rows: Tensor | None = None
+        if held is not None:
+            if len(held.rows) != len(spectra) or held.spectra.device != device:
+                raise ModelError(
+                    f"{len(held.rows)} spectra are held on {held.spectra.device}, expected "
+                    f"{len(spectra)} on {device}"
+                )
+            self._held, self._rows = held.spectra, held.rows
+        elif resident if resident is not None else _fits(spectra, device):
             self._held = _hold(spectra, device)
 
     def __len__(self) -> int:
@@ -79,6 +121,8 @@ class DeviceSpectra:
         """Scaled spectra of `rows`, (len(rows), n_bins) float32."""
         if self._held is not None:
             index = torch.from_numpy(rows).to(self.device, non_blocking=True)
+            if self._rows is not None:
+                index = self._rows[index]
             return self._held.index_select(0, index).mul_(self.scale)
         # Reading in file order keeps a memory map from seeking back and forth.
         order = np.argsort(rows, kind="stable")
@@ -90,7 +134,9 @@ class DeviceSpectra:
         """All spectra in order, as (rows, scaled batch)."""
         for start in range(0, len(self), batch_size):
             rows = slice(start, min(start + batch_size, len(self)))
-            if self._held is not None:
+            if self._held is not None and self._rows is not None:
+                yield rows, self._held.index_select(0, self._rows[rows]).mul_(self.scale)
+            elif self._held is not None:
                 yield rows, self._held[rows] * self.scale
             else:
                 block = np.array(self._source[rows], dtype=np.float32)

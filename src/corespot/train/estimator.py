@@ -9,8 +9,9 @@ from typing import Any
 from corespot.cohort.positions import SpotPositions
 from corespot.errors import ModelError, ParamsError, suggestion
 from corespot.models.registry import ModelEntry, entry, names
+from corespot.models.search_space import Choice, Range
 from corespot.settings import Settings
-from corespot.train.loop import TrainSettings
+from corespot.train.loop import LOOP_SPACE, TrainSettings
 from corespot.train.network_classifier import NetworkClassifier
 from corespot.train.segmentation_classifier import SegmentationClassifier
 from corespot.train.spatial_classifier import SpatialClassifier
@@ -115,6 +116,31 @@ def setting_names(name: str) -> tuple[str, ...]:
     found = entry(name)
     loop = tuple(TrainSettings.model_fields) if found.is_network else ()
     return (*found.config.model_fields, *loop)
+
+
+def default_settings(name: str) -> dict[str, Any]:
+    """Every setting of a model as it was published, or as its card says where that is silent.
+
+    Raises
+    ------
+    ModelError
+        If there is no model of that name.
+    """
+    found = entry(name)
+    loop = dict(loop_settings(found)) if found.is_network else {}
+    return {**dict(found.config()), **loop}
+
+
+def search_space(name: str) -> dict[str, Range | Choice]:
+    """What may be tuned of a model: its own settings and, for a network, its training's.
+
+    Raises
+    ------
+    ModelError
+        If there is no model of that name.
+    """
+    found = entry(name)
+    return {**(LOOP_SPACE if found.is_network else {}), **found.space}
 
 
 def make_estimator(

@@ -16,7 +16,7 @@ from corespot.cohort.splits import inner_folds
 from corespot.errors import ModelError
 from corespot.models.spectra_input import check_groups
 from corespot.seeding import derive_seed
-from corespot.train.data import Spectra
+from corespot.train.data import Held, Spectra
 from corespot.train.loop import TrainSettings
 
 Rows = npt.NDArray[np.int64]
@@ -37,11 +37,14 @@ class Watched:
         Their labels.
     positions : SpotPositions, optional
         Where they lie.
+    held : Held, optional
+        Their spectra where they are on the device already.
     """
 
     X: Spectra
     y: npt.NDArray[Any]
     positions: SpotPositions | None = None
+    held: Held | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,12 +61,15 @@ class Told:
         What an inner split must not split.
     positions : SpotPositions, optional
         Where the spots lie.
+    held : Held, optional
+        The spectra where they are on the device already.
     """
 
     x: Spectra
     y: Rows
     groups: npt.ArrayLike | None
     positions: SpotPositions | None
+    held: Held | None = None
 
     @property
     def fingerprint(self) -> str:

@@ -9,7 +9,6 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from corespot.errors import ModelError
 from corespot.train.data import DeviceSpectra
 
 Output = Literal["probability", "logit"]
@@ -33,10 +32,10 @@ def class_output(scores: Tensor, index: int, of: Output) -> Tensor:
     return scores[:, index] - torch.logsumexp(scores[:, others], 1)
 
 
-def mean_gradient(
-    network: nn.Module, spectra: DeviceSpectra, n_classes: int, of: Output, batch_size: int
-) -> npt.NDArray[np.float64]:
-    """Mean over spectra of the derivative of each class's output by each unscaled bin.
+def mean_gradients(
+    network: nn.Module, spectra: DeviceSpectra, n_classes: int, batch_size: int
+) -> dict[Output, npt.NDArray[np.float64]]:
+    """Mean over spectra of the derivative of each class's outputs by each unscaled bin.
 
     Parameters
     ----------
@@ -46,44 +45,44 @@ def mean_gradient(
         Where to differentiate; its scale is part of the derivative.
     n_classes : int
         Number of classes.
-    of : {"probability", "logit"}
-        Which output.
     batch_size : int
         Spectra at a time.
 
     Returns
     -------
-    ndarray of float64, shape (n_classes, n_bins)
-
-    Raises
-    ------
-    ModelError
-        If `of` is neither.
+    dict of str to ndarray of float64, shape (n_classes, n_bins)
+        ``probability`` and ``logit``.
 
     Notes
     -----
-    The output summed over a batch takes one backward pass a class. Of two classes one pass
-    serves both: their probabilities sum to one and their logits to zero.
+    One backward pass a class gives the slope of the log-odds l of every spectrum; that of the
+    probability p is p (1 - p) times as steep. Of two classes one pass serves both: their
+    probabilities sum to one and their log-odds to zero.
 
     References
     ----------
     Behrmann et al., Bioinformatics 34(7), 2018, eq. 8.
     """
-    if of not in ("probability", "logit"):
-        raise ModelError(f"expected of='probability' or of='logit', got {of!r}")
     network.eval()
     dtype = next(network.parameters()).dtype
-    total = torch.zeros(n_classes, spectra.shape[1], dtype=torch.float64, device=spectra.device)
+    shape = (n_classes, spectra.shape[1])
+    total: dict[Output, Tensor] = {
+        of: torch.zeros(shape, dtype=torch.float64, device=spectra.device)
+        for of in ("probability", "logit")
+    }
     passes = range(1) if n_classes == 2 else range(n_classes)
     for _, batch in spectra.batches(batch_size):
         x = batch.to(dtype).requires_grad_(True)
         # In float64 a saturated probability keeps its slope.
         scores = network(x).double()
         for index in passes:
-            output = class_output(scores, index, of).sum()
-            (slope,) = torch.autograd.grad(output, x, retain_graph=index < passes[-1])
-            total[index] += slope.sum(0, dtype=torch.float64)
-    if n_classes == 2:
-        total[1] = -total[0]
-    result: npt.NDArray[np.float64] = (total * (spectra.scale / len(spectra))).cpu().numpy()
-    return result
+            logit = class_output(scores, index, "logit")
+            (slope,) = torch.autograd.grad(logit.sum(), x, retain_graph=index < passes[-1])
+            steep = torch.sigmoid(logit.detach()) * torch.sigmoid(-logit.detach())
+            total["logit"][index] += slope.sum(0, dtype=torch.float64)
+            total["probability"][index] += steep @ slope.double()
+    for of, summed in total.items():
+        if n_classes == 2:
+            summed[1] = -summed[0]
+        total[of] = summed * (spectra.scale / len(spectra))
+    return {of: summed.cpu().numpy() for of, summed in total.items()}

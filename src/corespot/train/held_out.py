@@ -59,7 +59,9 @@ class HeldOut:
                 [
                     in_task_order(
                         estimator,
-                        estimator.predict_proba(self.x, **self.places, ablate=kind, seed=seed),
+                        estimator.predict_proba(
+                            self.x, positions=self.places["positions"], ablate=kind, seed=seed
+                        ),
                         self.task.classes,
                     )
                     for seed in range(_N_SHUFFLES)

@@ -17,6 +17,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from corespot.errors import ModelError
+from corespot.models.search_space import Choice, Range
 from corespot.progress import track
 from corespot.seeding import derive_seed, generator
 from corespot.settings import Settings
@@ -59,6 +60,14 @@ class TrainSettings(Settings):
     validation_folds: int = Field(
         4, ge=2, description="one of so many inner folds is the validation part"
     )
+
+
+#: What may be tuned of the training of any network; models say where theirs differs.
+LOOP_SPACE: dict[str, Range | Choice] = {
+    "learning_rate": Range(1e-5, 5e-2, log=True),
+    "weight_decay": Choice((0.0, 1e-5, 1e-4, 1e-3, 1e-2, 5e-2)),
+    "batch_size": Choice((16, 32, 64, 128, 256)),
+}
 
 
 @dataclass(frozen=True)

@@ -25,9 +25,9 @@ from corespot.models.spectra_input import check_labels, check_spectra
 from corespot.seeding import derive_seed
 from corespot.settings import Settings
 from corespot.train.allocator import keep_freed_memory
-from corespot.train.data import DeviceSpectra, Spectra, choose_device, root_mean_square
+from corespot.train.data import DeviceSpectra, Held, Spectra, choose_device, root_mean_square
 from corespot.train.fit_inputs import Told, Watched, split_validation, use_bf16
-from corespot.train.gradient import Output, mean_gradient
+from corespot.train.gradient import Output, mean_gradients
 from corespot.train.loop import PREDICT_BATCH, Labelled, OnEpoch, TrainSettings, train_network
 
 Rows = npt.NDArray[np.int64]
@@ -77,6 +77,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         *,
         positions: SpotPositions | None = None,
         watched: Watched | None = None,
+        held: Held | None = None,
     ) -> Self:
         """Train from scratch, or from `checkpoint` if it holds the state of this very fit.
 
@@ -97,6 +98,8 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         watched : Watched, optional
             Held-out spots whose balanced accuracy is written into the history after every epoch,
             to be looked at. Nothing depends on it.
+        held : Held, optional
+            The spectra where they are on the device already; models of images make their own.
 
         Raises
         ------
@@ -110,7 +113,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.n_features_in_ = x.shape[1]
         check_n_classes(self.model_name, len(self.classes_))
         self._check_positions(positions, len(x))
-        self._train(Told(x, index, groups, positions), watched, on_epoch, checkpoint)
+        self._train(Told(x, index, groups, positions, held), watched, on_epoch, checkpoint)
         return self
 
     def _train(
@@ -158,7 +161,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _labelled(self, told: Told, train: Rows, validation: Rows) -> Labelled:
         """The examples that the network is trained and validated on."""
         device = torch.device(self.device_)
-        spectra = DeviceSpectra(told.x, device, scale=self.input_scale_)
+        spectra = DeviceSpectra(told.x, device, scale=self.input_scale_, held=told.held)
         labels = torch.from_numpy(told.y).to(device)
         return Labelled(spectra, labels, len(self.classes_), train, validation)
 
@@ -166,7 +169,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """A function that says how well the held-out spots are told apart by now."""
         x = check_spectra(watched.X, self.n_features_in_)
         truth = np.asarray(watched.y)
-        score = self._scorer(x, watched.positions)
+        score = self._scorer(x, watched.positions, watched.held)
 
         def look() -> dict[str, float]:
             predicted = self.classes_[score().argmax(axis=1)]
@@ -179,10 +182,10 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return look
 
     def _scorer(
-        self, x: Spectra, positions: SpotPositions | None
+        self, x: Spectra, positions: SpotPositions | None, held: Held | None = None
     ) -> Callable[[], npt.NDArray[np.float64]]:
         """A function that scores spots with the network as it is; the spots are prepared once."""
-        spectra = self._on_device(x)
+        spectra = self._on_device(x, held)
         return lambda: self._score(spectra)
 
     def _score(self, spectra: DeviceSpectra) -> npt.NDArray[np.float64]:
@@ -193,13 +196,17 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 scores[rows] = self.network_(batch).double().cpu().numpy()
         return scores
 
-    def decision_scores(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    def decision_scores(
+        self, X: npt.ArrayLike, *, held: Held | None = None
+    ) -> npt.NDArray[np.float64]:
         """Scores before the softmax, shape (n, n_classes), computed in float32."""
-        return self._score(self._on_device(X))
+        return self._score(self._on_device(X, held))
 
-    def predict_proba(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    def predict_proba(
+        self, X: npt.ArrayLike, *, held: Held | None = None
+    ) -> npt.NDArray[np.float64]:
         """Class probabilities, shape (n, n_classes)."""
-        scores = self.decision_scores(X)
+        scores = self.decision_scores(X, held=held)
         grown = np.exp(scores - scores.max(axis=1, keepdims=True))
         probability: npt.NDArray[np.float64] = grown / grown.sum(axis=1, keepdims=True)
         return probability
@@ -226,8 +233,16 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         -------
         ndarray of float64, shape (n_classes, n_bins)
         """
+        if of not in ("probability", "logit"):
+            raise ModelError(f"expected of='probability' or of='logit', got {of!r}")
+        return self.mean_gradients(X)[of]
+
+    def mean_gradients(
+        self, X: npt.ArrayLike, *, positions: SpotPositions | None = None
+    ) -> dict[Output, npt.NDArray[np.float64]]:
+        """`mean_gradient` of both outputs, for the price of one; `positions` are of no concern."""
         spectra = self._on_device(X)
-        return mean_gradient(self.network_, spectra, len(self.classes_), of, PREDICT_BATCH)
+        return mean_gradients(self.network_, spectra, len(self.classes_), PREDICT_BATCH)
 
     def embed(self, X: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """Activations of the penultimate layer, shape (n, n_features of the layer)."""
@@ -262,14 +277,14 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             TrainSettings.parse(values, self.model_name),
         )
 
-    def _on_device(self, X: npt.ArrayLike) -> DeviceSpectra:
+    def _on_device(self, X: npt.ArrayLike, held: Held | None = None) -> DeviceSpectra:
         if not hasattr(self, "network_"):
             raise ModelError(f"this {type(self).__name__} is not fitted yet; call fit first")
         x = check_spectra(X, self.n_features_in_)
         device = next(self.network_.parameters()).device
         # Each spectrum is used once: only what is in the right memory already stays there.
         resident = device.type == "cpu" and not isinstance(x, np.memmap)
-        return DeviceSpectra(x, device, scale=self.input_scale_, resident=resident)
+        return DeviceSpectra(x, device, scale=self.input_scale_, resident=resident, held=held)
 
     def to_arrays(self) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
         """Everything fitted: named arrays, and what is no array, JSON-able."""

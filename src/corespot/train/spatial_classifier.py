@@ -15,7 +15,7 @@ from corespot.cohort.positions import SpotPositions, core_grids
 from corespot.errors import ModelError
 from corespot.models.spectra_input import check_spectra
 from corespot.seeding import generator
-from corespot.train.data import Spectra
+from corespot.train.data import Held, Spectra
 from corespot.train.fit_inputs import Rows, Told
 from corespot.train.gradient import Output
 from corespot.train.image_outputs import channel_slopes, image_probabilities, spot_means
@@ -48,9 +48,13 @@ class SpatialClassifier(NetworkClassifier):
     min_coverage: float
 
     def decision_scores(
-        self, X: npt.ArrayLike, *, positions: SpotPositions | None = None
+        self,
+        X: npt.ArrayLike,
+        *,
+        positions: SpotPositions | None = None,
+        held: Held | None = None,
     ) -> Floats:
-        """Log probabilities of every spot, shape (n, n_classes)."""
+        """Log probabilities of every spot, shape (n, n_classes); `held` is not made use of."""
         return self._score_images(self._images(self._checked(X, positions), _known(positions)))
 
     def predict_proba(
@@ -58,6 +62,7 @@ class SpatialClassifier(NetworkClassifier):
         X: npt.ArrayLike,
         *,
         positions: SpotPositions | None = None,
+        held: Held | None = None,
         ablate: Ablation | None = None,
         seed: int = 0,
     ) -> Floats:
@@ -69,6 +74,8 @@ class SpatialClassifier(NetworkClassifier):
             Spectra.
         positions : SpotPositions
             Where the spots lie.
+        held : Held, optional
+            Not made use of: images are made of what the front computes anew.
         ablate : {"spatial", "spectral"}, optional
             Destroy one kind of structure and keep the other: deal the spots of every core anew
             among its places, or mix up the channels of every core, alike in all its spots.
@@ -127,6 +134,13 @@ class SpatialClassifier(NetworkClassifier):
         for index, _, slope in self._bin_slopes(x, _known(positions), of):
             total[index] += slope.sum(0).cpu().numpy()
         return _mirrored(total)
+
+    def mean_gradients(
+        self, X: npt.ArrayLike, *, positions: SpotPositions | None = None
+    ) -> dict[Output, Floats]:
+        """`mean_gradient` of both outputs."""
+        kinds: tuple[Output, ...] = ("probability", "logit")
+        return {of: self.mean_gradient(X, of=of, positions=positions) for of in kinds}
 
     def spot_sensitivity(
         self, X: npt.ArrayLike, sigma: Floats, *, of: Output, positions: SpotPositions
@@ -226,7 +240,9 @@ class SpatialClassifier(NetworkClassifier):
         found = spot_channels(_front(self.network_), self._on_device(x))
         return found.to(next(self.network_.parameters()).dtype)
 
-    def _scorer(self, x: Spectra, positions: SpotPositions | None) -> Callable[[], Floats]:
+    def _scorer(
+        self, x: Spectra, positions: SpotPositions | None, held: Held | None = None
+    ) -> Callable[[], Floats]:
         images = self._images(x, _known(positions))
         return lambda: self._score_images(images)
 

@@ -1,0 +1,64 @@
+"""What pruning saves: inner fits with and without, and the best value either way.
+
+    python benchmarks/tuning_pruning.py PROJECT TASK MODEL [--trials 30]
+
+PROJECT is a folder in which `make run` has been; the studies of the first outer fold are made
+anew, in a folder that is removed again, once for each pruner.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from corespot.params import load_params
+from corespot.requests import tuning_request
+from corespot.tune.journal import open_storage
+from corespot.tune.outcome import fold_outcome
+from corespot.tune.request import TuningRequest
+from corespot.tune.work import open_studies, work
+
+
+def measured(request: TuningRequest) -> dict[str, object]:
+    with tempfile.TemporaryDirectory() as folder:
+        here = replace(request, folder=Path(folder))
+        started = time.perf_counter()
+        work(here)
+        (opened,) = open_studies(here, open_storage(None, here.folder))
+        outcome = fold_outcome(opened)
+        return {
+            "seconds": round(time.perf_counter() - started, 1),
+            "trials": outcome["trials"],
+            "pruned": outcome["pruned"] + outcome["pruned_early"],
+            "inner_fits": outcome["inner_fits"],
+            "best_value": round(outcome["best_value"], 4),
+            "best_trial": outcome["best_trial"],
+            "settings": outcome["settings"],
+        }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("project")
+    parser.add_argument("task")
+    parser.add_argument("model")
+    parser.add_argument("--trials", type=int, default=30)
+    given = parser.parse_args()
+    os.chdir(given.project)
+    params = load_params()
+    request = tuning_request(params, given.task, given.model, given.trials)
+    found = {}
+    for pruner in ("none", "wilcoxon", "median"):
+        # Not nested: one study, that of the first outer fold.
+        tune = request.tune.model_copy(update={"pruner": pruner, "nested": False})
+        found[pruner] = measured(replace(request, tune=tune))
+        print(pruner, json.dumps(found[pruner]), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""What ``params.yaml`` asks of the stages that the command line runs, too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from corespot.cohort.tasks import select_spots
+from corespot.errors import TuneError
+from corespot.io.folds import read_folds
+from corespot.io.store import SpectraStore
+from corespot.params import Params
+from corespot.tracking.store import project_root
+from corespot.tune.request import TuningRequest
+from corespot.tune.space import space_of
+
+
+def tuning_request(
+    params: Params, task: str, model: str, trials: int | None = None
+) -> TuningRequest:
+    """The studies of a model on a task.
+
+    Parameters
+    ----------
+    params : Params
+        Content of ``params.yaml``.
+    task, model : str
+        Of which task and model.
+    trials : int, optional
+        Trials a study, in place of what ``params.yaml`` says.
+
+    Raises
+    ------
+    ParamsError
+        If there is no such task, or the search space is none.
+    StoreError
+        If the folds or the store are not there yet.
+    TuneError
+        If no trials are asked for, or nothing may vary.
+    """
+    definition = params.task(task).plain()
+    tune = params.tune
+    wanted = tune.trials_of(task, model) if trials is None else trials
+    if wanted < 1:
+        raise TuneError(
+            f"params.yaml asks for no trials of {model} on {task}; set tune.trials or "
+            f"tune.models.{model}.trials, or give --trials"
+        )
+    where = f"params.yaml: tune.models.{model}.space"
+    space = space_of(model, tune.space_of(model), where)
+    if not space:
+        raise TuneError(f"{where}: nothing is left to be tuned; leave a setting in")
+    store = Path("data/store")
+    return TuningRequest(
+        store=store.resolve(),
+        task=select_spots(SpectraStore.open(store).spots, task, definition),
+        folds=read_folds(Path("data/folds") / task),
+        model=model,
+        settings=params.model_settings(task, model),
+        space=space,
+        tune=tune,
+        trials=wanted,
+        timeout=tune.timeout_of(model),
+        # The project's own folder, also when DVC runs a copy of it: studies outlive the copy.
+        folder=project_root() / "data" / "studies",
+        device=params.device,
+    )

@@ -1,0 +1,1 @@
+"""Hyperparameter studies on inner folds: the only room that knows Optuna."""

@@ -1,0 +1,75 @@
+"""Figures of a study, drawn by Optuna: history, importances, coordinates, slices, timeline."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+
+import optuna
+import plotly.graph_objects as go
+from optuna.importance import FanovaImportanceEvaluator
+from optuna.trial import TrialState
+
+from corespot.tune.study import OpenStudy
+
+#: Fewer complete trials say nothing of importances.
+_FEWEST = 4
+
+
+def study_figures(opened: OpenStudy) -> dict[str, go.Figure]:
+    """Optuna's figures of a study by name; those that its trials do not suffice for are left out.
+
+    Parameters
+    ----------
+    opened : OpenStudy
+        A study with trials.
+    """
+    study = opened.study
+    figures = {}
+    for name, draw in _DRAWN.items():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            figure = draw(study)
+        if figure is not None and len(figure.data):
+            figure.update_layout(title=None, height=figure.layout.height or 420)
+            figures[name] = figure
+    return figures
+
+
+def importances(study: optuna.Study) -> dict[str, float]:
+    """Share of the values' variance that each setting explains; empty where it cannot be told.
+
+    References
+    ----------
+    Hutter, Hoos, Leyton-Brown, "An efficient approach for assessing hyperparameter importance",
+    ICML 2014 (fANOVA), as Optuna has it.
+    """
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    values = {trial.values[0] for trial in complete}
+    if len(complete) < _FEWEST or len(values) < 2:
+        return {}
+    evaluator = FanovaImportanceEvaluator(seed=0)
+    return dict(optuna.importance.get_param_importances(study, evaluator=evaluator))
+
+
+def _importance_figure(study: optuna.Study) -> go.Figure | None:
+    found = importances(study)
+    if not found:
+        return None
+    names = sorted(found, key=lambda name: found[name])
+    bars = go.Bar(
+        x=[found[name] for name in names],
+        y=names,
+        orientation="h",
+        text=[f"{found[name]:.2f}" for name in names],
+    )
+    return go.Figure(bars, {"xaxis": {"title": "share of the variance explained"}})
+
+
+_DRAWN: dict[str, Callable[[optuna.Study], go.Figure | None]] = {
+    "history": optuna.visualization.plot_optimization_history,
+    "importances": _importance_figure,
+    "parallel_coordinates": optuna.visualization.plot_parallel_coordinate,
+    "slice": optuna.visualization.plot_slice,
+    "timeline": optuna.visualization.plot_timeline,
+}
