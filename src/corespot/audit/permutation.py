@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, islice, product
 from math import comb
@@ -168,6 +168,23 @@ def code_rows(rows: npt.NDArray[Any]) -> Ints:
     """Number units by their row of values, equal rows alike, shape (n,)."""
     table = rows.reshape(len(rows), -1)
     return np.unique(table, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjust p values for their number, so that the chance of any false alarm is kept.
+
+    The i-th smallest of m is multiplied by m - i + 1; none falls below a smaller one's.
+
+    References
+    ----------
+    Holm, "A simple sequentially rejective multiple test procedure", Scand. J. Stat. 6, 65 (1979).
+    """
+    adjusted = [0.0] * len(p_values)
+    running = 0.0
+    for rank, at in enumerate(sorted(range(len(p_values)), key=lambda at: p_values[at])):
+        running = max(running, min(1.0, p_values[at] * (len(p_values) - rank)))
+        adjusted[at] = running
+    return adjusted
 
 
 def _distinct(labels: Ints) -> list[Ints]:
