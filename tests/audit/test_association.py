@@ -97,6 +97,17 @@ def test_spots_do_not_count_as_units() -> None:
     assert found.test.p == pytest.approx(2 / 6)
 
 
+def test_a_number_is_the_mean_of_a_units_spots() -> None:
+    units = np.repeat(["A", "B", "C", "D", "E", "F"], [1, 9, 2, 30, 4, 5])
+    y = np.repeat([0, 0, 0, 1, 1, 1], [1, 9, 2, 30, 4, 5])
+    own = np.array([1.0, 2.0, 4.0, 3.0, 6.0, 8.0])
+    found = associate(
+        y, 2, units, read_column(own[np.unique(units, return_inverse=True)[1]]), "numeric"
+    )
+    assert isinstance(found, Association)
+    assert found.value == correlation_ratio(one_hot(np.repeat([0, 1], 3)), own)
+
+
 def test_a_patient_on_two_tmas_counts_with_a_share_on_each() -> None:
     unit = np.array([0, 0, 0, 0, 1])
     assert shares(unit, np.array([0, 0, 0, 1, 1]), 2, 2).tolist() == [[0.75, 0.25], [0.0, 1.0]]

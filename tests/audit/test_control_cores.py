@@ -161,6 +161,23 @@ def test_several_tissues_are_compared_within_tissue() -> None:
     assert isinstance(found.by_tma, NotApplicable) and "two or more" in found.by_tma.reason
 
 
+def test_a_tissue_that_a_tma_lacks_does_not_move_it() -> None:
+    level = {"liver": 0.0, "spleen": 6.0}
+    held = [("T0", "liver"), ("T1", "liver"), ("T1", "spleen"), ("T2", "liver"), ("T2", "spleen")]
+    held += [("T3", "spleen")]
+    found = control_core_dependence(
+        np.array([level[tissue] for _, tissue in held]),
+        np.array([f"{tma}-{tissue}" for tma, tissue in held]),
+        np.array([tma for tma, _ in held]),
+        classes=CLASSES,
+        class_shares=nested(2, 2),
+        gaps=np.array([GAP, GAP]),
+        tissues=np.array([tissue for _, tissue in held]),
+    )
+    assert isinstance(found, ControlCoreDependence)
+    assert of_class(found).share == pytest.approx(0.0) and of_class(found).p == 1.0
+
+
 def test_three_classes_report_the_largest() -> None:
     names = ("a", "b", "c")
     mixes = {f"T{at}": np.eye(3)[at % 3] for at in range(9)}

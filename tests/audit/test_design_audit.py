@@ -126,6 +126,20 @@ def test_the_repair_does_what_it_says() -> None:
     assert fewer.v != repaired.v
 
 
+def test_a_tma_is_not_filled_beyond_its_largest_class() -> None:
+    layout = ClassLayout(("a", "b"), ("T1", "T2"), np.array([[2, 0], [1, 9]]), "patient")
+    assert layout.filled_up(1).tolist() == [[2, 1], [1, 9]]
+    assert layout.filled_up(4).tolist() == [[2, 2], [4, 9]]
+
+
+def test_what_comes_with_the_tma_is_not_to_be_stratified_by() -> None:
+    tmas = ["T1"] * 20 + ["T2"] * 20
+    labels = "a" * 18 + "bb" + "b" * 18 + "aa"
+    audit = audit_design(table(labels, tmas, campaign=["A"] * 20 + ["B"] * 20))
+    assert audit.row("campaign").notable
+    assert not any("stratify" in one for one in audit.repairs)
+
+
 def test_class_on_one_tma_is_named() -> None:
     tmas = ["T1"] * 12 + ["T2"] * 12
     audit = audit_design(table("a" * 6 + "b" * 6 + "a" * 12, tmas))

@@ -93,6 +93,12 @@ def test_spots_do_not_count_as_patients() -> None:
     once = leakage(logit, unit, y, tma)
     many = leakage(*(np.repeat(part, 50) for part in (logit, unit, y, tma)))
     assert many.p == once.p and many.leakage == pytest.approx(once.leakage)
+    score, alone = rng.normal(size=12), np.arange(12)
+    label, place = np.repeat([0, 1], 6), np.array(list("AABBCC" * 2))
+    sizes = rng.integers(1, 30, 12)
+    even = leakage(score, alone.astype(str), label, place)
+    uneven = leakage(*(np.repeat(a, sizes) for a in (score, alone.astype(str), label, place)))
+    assert uneven.leakage == pytest.approx(even.leakage) and uneven.p == even.p
 
 
 @pytest.mark.parametrize("sizes", [[[2, 3, 9, 4], [8, 2]], [[2, 3], [2, 2]]])
@@ -139,6 +145,8 @@ def test_three_classes_report_the_largest_and_keep_all() -> None:
     assert found.leakage == found.by_class["c"][0] == max(v for v, _ in found.by_class.values())
     assert found.p <= 0.01 and found.p >= found.by_class["c"][1] - 1e-12
     assert found.by_class["a"][1] > 0.05
+    moved = leakage(logit + np.array([0.0, 50.0, -9.0]), unit, y, tma, classes=names, n_draws=499)
+    assert moved.by_class["b"] == pytest.approx(found.by_class["b"])
     plain = found.as_dict()
     assert plain["by_class"]["c"]["leakage"] == found.leakage and plain["classes_used"] == [*names]
 
