@@ -261,6 +261,15 @@ def test_false_alarms_are_rare_over_all_columns() -> None:
     assert alarms / n <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / n)
 
 
+def test_the_tma_may_be_the_label() -> None:
+    task = table("ab" * 6, ["T1"] * 6 + ["T2"] * 6)
+    spots = task.spots.drop(columns="label")
+    audit = audit_design(select_spots(spots, "slide", Task(label="tma", classes=("T1", "T2"))))
+    assert audit.v == pytest.approx(1.0) and audit.layout.label_is_tma
+    with pytest.raises(KeyError, match="instrument"):
+        audit.row("instrument")
+
+
 def test_text_and_json_hold_everything() -> None:
     audit = audit_design(table("a" * 6 + "b" * 6, ["T1"] * 6 + ["T2"] * 6))
     plain = json.loads(json.dumps(audit.as_dict(), allow_nan=False))
