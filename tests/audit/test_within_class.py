@@ -184,6 +184,14 @@ def test_not_applicable(tma: list[str], reason: str) -> None:
     assert isinstance(found, NotApplicable) and reason in found.reason
 
 
+def test_units_that_cannot_change_places_are_not_applicable() -> None:
+    """Cores of site A hold both classes, cores of site B one: site and mix are the same."""
+    unit = np.array([*"abcabcdef"])
+    y = np.array([0, 0, 0, 1, 1, 1, 1, 1, 1])
+    found = within_class_leakage(np.arange(9.0), unit, y, list("AAAAAABBB"), classes=CLASSES)
+    assert isinstance(found, NotApplicable) and "change places" in found.reason
+
+
 def test_a_constant_model_is_not_applicable() -> None:
     y = np.array([0, 0, 0, 0, 1, 1, 1, 1])
     found = within_class_leakage(

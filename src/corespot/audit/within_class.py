@@ -191,6 +191,11 @@ def within_class_leakage(
         return omega
 
     perms = Permutations(code_rows(table), code_rows(held), seed, most_exact, n_draws)
+    if perms.n_distinct == 1:
+        return NotApplicable(
+            f"units with different values of {column} hold different classes: no two of them can "
+            "change places"
+        )
     largest = perms.test(lambda order: omega_squared(order).max(axis=1))
     alone = [largest]
     if scores.shape[1] > 1:
