@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import optuna
+import psutil
 import pytest
 from study_problem import make_request
 
@@ -100,6 +101,29 @@ def test_a_killed_worker_loses_its_running_trial_only(tmp_path: Path) -> None:
         assert table["role"].tolist().count("published") == 1 + int(
             (failed["role"] == "published").sum()
         )
+
+
+def _parent_of_workers(request: TuningRequest, pids: Path) -> None:
+    def note(_: object) -> None:
+        pids.write_text(" ".join(str(p.pid) for p in multiprocessing.active_children()))
+
+    work_together(request, plan_workers(2, device="cpu", needed_bytes=0), on_look=note)
+
+
+@pytest.mark.slow
+def test_workers_end_with_the_process_that_started_them(tmp_path: Path) -> None:
+    request, pids = make_request(tmp_path, trials=5000), tmp_path / "pids"
+    parent = SPAWN.Process(target=_parent_of_workers, args=(request, pids))
+    parent.start()
+    deadline = time.monotonic() + 120
+    while (not pids.exists() or sum(finished(request)) < 4) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    workers = [psutil.Process(int(pid)) for pid in pids.read_text().split()]
+    assert len(workers) == 2
+    os.kill(parent.pid or 0, signal.SIGKILL)
+    parent.join()
+    _, alive = psutil.wait_procs(workers, timeout=20)
+    assert not alive
 
 
 @pytest.mark.slow

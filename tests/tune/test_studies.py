@@ -318,14 +318,16 @@ def test_folds_are_visited_in_an_order_of_each_trials_own(
     orders: list[list[int]] = []
 
     def score(_: Any, fold: Any, **__: Any) -> float:
-        if not orders or len(orders[-1]) == 6:
+        if not orders or len(orders[-1]) == n:
             orders.append([])
         orders[-1].append(fold.number)
         return 0.5
 
     monkeypatch.setattr(trial_module, "score_inner_fold", score)
-    work(make_request(tmp_path, trials=3, inner={"k": 3, "repeats": 2}, pruner="none"))
-    assert all(sorted(order) == list(range(6)) for order in orders)
+    request = make_request(tmp_path, trials=3, inner={"k": 2, "repeats": 3}, pruner="none")
+    n = len(request.subject(request.folds.fold(0, 0)).inner.folds)
+    work(request)
+    assert all(sorted(order) == list(range(n)) for order in orders)
     assert len({tuple(order) for order in orders}) > 1
 
 
@@ -465,3 +467,12 @@ def test_a_study_brings_its_spectra_to_the_gpu_once(
     request = make_request(tmp_path, model="isotopenet", settings={"epochs": 1}, trials=3)
     work(replace(request, device="cuda"))
     assert len(brought) == 2  # two outer folds
+
+
+def test_repeats_of_inner_folds_differ_and_none_is_there_twice(tmp_path: Path) -> None:
+    request = make_request(tmp_path, inner={"k": 2, "repeats": 6})
+    inner = request.subject(request.folds.fold(0, 0)).inner
+    tests = [tuple(fold.test) for fold in inner.folds]
+    # Four TMAs are dealt two and two: three ways, six different test parts.
+    assert len(tests) == len(set(tests)) == 6
+    assert [fold.number for fold in inner.folds] == list(range(6))

@@ -180,7 +180,7 @@ def leakage_groupings(task_spots: TaskSpots, settings: FoldSettings) -> LeakageG
 
 
 def inner_folds(
-    groups: npt.ArrayLike, y: npt.ArrayLike, k: int, seed: int
+    groups: npt.ArrayLike, y: npt.ArrayLike, k: int, seed: int, *, used: set[bytes] | None = None
 ) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
     """Deal a training part into folds of its own, for early stopping or for choosing K.
 
@@ -194,6 +194,8 @@ def inner_folds(
         Number of folds, at least 2.
     seed : int
         Seed of the deal.
+    used : set, optional
+        Deals made so far, to be avoided while there are others; this one is added.
 
     Returns
     -------
@@ -215,7 +217,12 @@ def inner_folds(
     counts = class_counts(index, labels, len(group_names), len(classes))
     most = largest_k(counts > 0)
     deal = (
-        deal_groups(counts, k, rng=generator(seed, "inner-folds"), used=set())
+        deal_groups(
+            counts,
+            k,
+            rng=generator(seed, "inner-folds"),
+            used=set() if used is None else used,
+        )
         if most >= k
         else None
     )

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.connection import wait
+from threading import Thread
 
 import torch
 
@@ -138,7 +140,8 @@ def work_together(request: TuningRequest, plan: WorkerPlan, *, on_look: OnLook) 
 
 
 def _worker(request: TuningRequest, number: int) -> None:
-    """What a worker process does."""
+    """What a worker process does; it ends with the one that started it, however that ends."""
+    Thread(target=_end_with_parent, daemon=True).start()
     progress_off()
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     try:
@@ -146,6 +149,14 @@ def _worker(request: TuningRequest, number: int) -> None:
     except CorespotError as error:
         print(f"worker {number}: {error}")
         raise SystemExit(error.exit_code) from None
+
+
+def _end_with_parent() -> None:
+    """Wait for the parent's end, then end at once: the trial is an orphan and is tried again."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
 
 
 def _cores() -> int:

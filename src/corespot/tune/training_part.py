@@ -150,6 +150,8 @@ def split_again(part: TrainingPart, settings: InnerSettings, seed: int) -> Inner
     """Deal a training part into inner folds, grouped as the outer ones where that is possible.
 
     With two TMAs left, say, three folds cannot keep TMAs together: patients are then, or cores.
+    Repeats deal differently where there is another fair deal; of equal folds one is kept, so that
+    there may be fewer than k · repeats.
 
     Parameters
     ----------
@@ -170,11 +172,16 @@ def split_again(part: TrainingPart, settings: InnerSettings, seed: int) -> Inner
         grouping, groups = strictest_groups(
             part.task.spots, part.task.y, settings.k, start=part.grouping
         )
+        used: set[bytes] = set()
         dealt = [
             fold
             for repeat in range(settings.repeats)
             for fold in inner_folds(
-                groups, part.task.y, settings.k, derive_seed(seed, "tune", repeat) % 2**31
+                groups,
+                part.task.y,
+                settings.k,
+                derive_seed(seed, "tune", repeat) % 2**31,
+                used=used,
             )
         ]
     except FoldError as error:
@@ -187,5 +194,7 @@ def split_again(part: TrainingPart, settings: InnerSettings, seed: int) -> Inner
             f"{where}: {settings.k} inner folds would have to split cores, so that tuning would "
             "reward memory; lower tune.inner.k"
         )
-    folds = tuple(InnerFold(number, *fold) for number, fold in enumerate(dealt))
-    return InnerSplit(folds, grouping)
+    # Few groups: two deals may share a part. The same split twice would count as a second witness.
+    different = {test.tobytes(): (train, test) for train, test in reversed(dealt)}
+    folds = (InnerFold(number, *fold) for number, fold in enumerate(reversed(different.values())))
+    return InnerSplit(tuple(folds), grouping)
