@@ -161,6 +161,16 @@ def test_gap_is_the_difference_of_the_means_of_patients_means():
     np.testing.assert_allclose(gap.sigma, np.sqrt(within / 57), rtol=1e-5)
 
 
+def test_blocks_do_not_change_the_gap(monkeypatch):
+    x = np.random.default_rng(0).normal(5.0, 1.0, size=(50, 7)).astype(np.float32)
+    y, patients = np.arange(50) % 2, np.array([f"p{i // 10}" for i in range(50)])
+    at_once = class_gap(x, y, patients, 2)
+    monkeypatch.setattr("corespot.audit.class_gap._BLOCK_VALUES", 2 * 7)
+    blocks = class_gap(x, y, patients, 2)
+    np.testing.assert_allclose(blocks.sigma, at_once.sigma, rtol=1e-10)
+    np.testing.assert_allclose(blocks.delta(1), at_once.delta(1), atol=1e-10)
+
+
 def test_two_classes_have_opposite_gaps_and_many_spots_weigh_no_more():
     x = np.array([[0.0], [0.0], [0.0], [4.0], [10.0]], dtype=np.float32)
     y = np.array([0, 0, 0, 0, 1])
