@@ -141,6 +141,24 @@ def test_bins_that_never_vary_do_not_blow_up_the_fit():
     assert energy(parts)["gain"] > 0.9
 
 
+def test_without_peaks_everything_is_off_peak():
+    flat = np.ones(AXIS.n_bins)
+    delta = np.random.default_rng(0).normal(size=AXIS.n_bins)
+    for sigma in (flat, 0 * flat):
+        parts = gap_parts(
+            delta, mean_spectrum=flat, sigma=sigma, axis=AXIS, mask=peak_mask(flat, AXIS)
+        )
+        np.testing.assert_array_equal(parts.parts["off_peak"], delta)
+        assert not any(np.any(parts.parts[name]) for name in PARTS if name != "off_peak")
+
+
+def test_spectra_that_do_not_vary_are_split_all_the_same():
+    parts = gap_parts(
+        PLANTED["calibration"], mean_spectrum=MEAN, sigma=0 * SIGMA, axis=AXIS, mask=MASK
+    )
+    assert energy(parts)["calibration"] > 0.8
+
+
 def test_gap_is_the_difference_of_the_means_of_patients_means():
     rng = np.random.default_rng(4)
     x = rng.normal(size=(60, 7)).astype(np.float32)

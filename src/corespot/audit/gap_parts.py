@@ -128,6 +128,11 @@ def gap_parts(
     ModelError
         If an array does not lie on the axis or is not finite.
 
+    References
+    ----------
+    Huber, "Robust estimation of a location parameter", Ann. Math. Stat. 35(1), 1964,
+    doi:10.1214/aoms/1177703732.
+
     Notes
     -----
     Derivatives are those of a cubic spline through the mean spectrum, smoothed by a fifth of a
@@ -151,7 +156,9 @@ def gap_parts(
             mean, axis, None if no_derivative is not None else resolution
         ).items()
     }
-    weight = 1.0 / np.maximum(spread, _LEAST_SPREAD * max(float(np.median(spread)), 1e-300))
+    # Spectra that do not vary at all give every bin the same weight.
+    least = _LEAST_SPREAD * float(np.median(spread)) or 1.0
+    weight = 1.0 / np.maximum(spread, least)
     pull = _huber_fit(
         np.concatenate(list(columns.values()))[:, on_peak].T, gap[on_peak], weight[on_peak]
     )
@@ -219,6 +226,8 @@ def _huber_fit(design: FloatArray, target: FloatArray, weight: FloatArray) -> Fl
     Iteratively reweighted; residuals are counted in units of weight⁻¹ and scaled by their median
     absolute deviation. Returned is the matrix that gives the coefficients from the target.
     """
+    if len(target) == 0:
+        return np.zeros((design.shape[1], 0))
     scale = np.sqrt(np.mean(np.square(design * weight[:, None]), axis=0))
     scale[~(scale > 0)] = 1.0
     lines, aim = design * (weight[:, None] / scale), target * weight
