@@ -44,6 +44,28 @@ def cohort_check(
         raise typer.Exit(2)
 
 
+@cohort_app.command("audit")
+def cohort_audit(
+    folder: Annotated[
+        Path | None, typer.Argument(help="Cohort folder; default: that of params.yaml.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say, before any training, what goes with the label of each task and what would repair it."""
+    from corespot.audit.all_designs import audit_designs
+    from corespot.io.cohort_folder import load_cohort
+    from corespot.params import load_params
+
+    params = load_params()
+    spots = load_cohort(folder or Path(params.cohort)).spots
+    audits = audit_designs(spots, params.plain_tasks())
+    if as_json:
+        content = {name: audit.as_dict() for name, audit in audits.items()}
+        typer.echo(json.dumps(content, indent=2, ensure_ascii=False))
+        return
+    typer.echo("\n\n\n".join(audit.text() for audit in audits.values()))
+
+
 @app.command()
 def synth(
     preset: Annotated[str, typer.Argument(help="demo, paper, tiny, …; see --help of the docs.")],

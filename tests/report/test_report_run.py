@@ -25,6 +25,17 @@ from corespot.train.tuned import write_untuned
 
 AXIS = MzAxis(np.linspace(900.0, 1000.0, 64))
 TASK = {"T": Task(label="kind", classes=("AD", "SQ"))}
+DESIGN = {
+    "V": 0.94,
+    "unit": "patient",
+    "n_units": 6,
+    "columns": [
+        {"column": "tma", "scope": "between", "association": 0.94, "p_holm": 0.001, "n_units": 6},
+        {"column": "date", "scope": "between", "association": 0.05, "p_holm": 0.8, "n_units": 6},
+    ],
+    "unidentified": ["Class SQ occurs on TMA2 only."],
+    "repairs": ["Measure two cores of SQ on TMA1."],
+}
 GAPS = "task,model,grouping,balanced_accuracy,gap,reason\n"
 
 
@@ -51,6 +62,7 @@ def write_run(data, *, nested=False, models=("roc_lda", "resnet_patch")):
             metrics |= _spatial(data, folder, labels)
         write_json(folder / "metrics.json", metrics)
         write_untuned(data / "tune" / "T" / model, "T", model)
+    write_json(data / "design" / "design.json", {"T": DESIGN})
     (data / "leakage").mkdir()
     (data / "leakage" / "T.csv").write_text(
         GAPS + "T,roc_lda,spot,0.91,0.123456,\nT,roc_lda,core,,,too few\nT,roc_lda,tma,0.79,0.0,\n"

@@ -10,6 +10,7 @@ from test_report_run import TASK, write_run
 
 from corespot.io.artifacts import write_json
 from corespot.report.collect import collect_run
+from corespot.report.design_parts import associations
 from corespot.report.overview import results_markdown, write_overview
 from corespot.report.run_page import about
 from corespot.report.run_sections import ModelRun
@@ -107,3 +108,13 @@ def test_the_page_of_a_study_tells_gains_reasons_and_optimism(tmp_path):
     assert gains_table(TUNED)["gain"].tolist() == ["+0.012"]
     write_tuning_page(tmp_path / "t.html", {**TUNED, "nested": False}, trials, figures)
     assert "Optimistic:" in (tmp_path / "t.html").read_text()
+
+
+def test_the_overview_tells_what_the_design_cannot_separate(tmp_path):
+    write_run(tmp_path / "data")
+    run = collect_run(tmp_path / "data", "c", tasks=TASK, models=["roc_lda", "resnet_patch"])
+    write_overview(tmp_path, run)
+    page = (tmp_path / "index.html").read_text()
+    assert "Class SQ occurs on TMA2 only." in page and "Measure two cores of SQ on TMA1." in page
+    assert "V): 0.94" in page
+    assert associations(run.design["T"])["goes with the label"].tolist() == ["tma"]

@@ -78,6 +78,7 @@ def collect_run(
         labels=labels,
         class_means=means,
         tuning=tuning_summary(data, tasks, names),
+        design=_complete_design(data / "design" / "design.json", tasks),
     )
 
 
@@ -106,6 +107,14 @@ def _complete(path: Path) -> dict[str, Any]:
     content = read_json(path)
     if not isinstance(content, dict) or not {"spot", "core", "patient", "run_id"} <= set(content):
         raise StoreError(f"{path} is incomplete; run `dvc repro` again to train this model")
+    return content
+
+
+def _complete_design(path: Path, tasks: Iterable[str]) -> dict[str, Any]:
+    content: dict[str, Any] = read_json(path)
+    missing = [task for task in tasks if task not in content]
+    if missing:
+        raise StoreError(f"{path} lacks the task {missing[0]}; run `dvc repro` again")
     return content
 
 

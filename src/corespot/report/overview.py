@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from corespot.report.ablation_figures import ablation, ablation_table
+from corespot.report.design_parts import design_parts
 from corespot.report.fold_figures import fold_boxes
 from corespot.report.html import Link, Preformatted, Section, write_page
 from corespot.report.leakage_figures import leakage_gap
@@ -168,4 +169,5 @@ def _result_sections(run: RunTables, data_href: str) -> Iterator[Section]:
         counts = label_by_tma(run.labels[task], "class")
         warning = [NESTED_NOTE.removeprefix("† ")] if is_nested(counts) else []
         calibration = reliability(reliability_table(models))
-        yield Section(f"Task {task}", [*warning, label_heatmap(counts), calibration])
+        design = design_parts(run.design[task]) if task in run.design else []
+        yield Section(f"Task {task}", [*warning, label_heatmap(counts), *design, calibration])

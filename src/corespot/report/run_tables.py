@@ -43,6 +43,8 @@ class RunTables:
         Mean preprocessed spectrum of every class of each task.
     tuning : mapping
         ``{task: {model: …}}`` of what was tuned; may be empty.
+    design : mapping
+        ``{task: …}``: the audit of each task's design.
     """
 
     cohort: str
@@ -55,6 +57,7 @@ class RunTables:
     labels: Mapping[str, pd.DataFrame]
     class_means: Mapping[str, npt.NDArray[np.floating]]
     tuning: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
+    design: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def classes(self, task: str) -> list[str]:
         """Class names of a task, in order."""

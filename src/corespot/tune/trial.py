@@ -15,6 +15,7 @@ from corespot.errors import ModelError, ParamsError
 from corespot.models.registry import entry
 from corespot.models.search_space import Choice, SearchSpace
 from corespot.seeding import generator
+from corespot.train.allocator import give_memory_back
 from corespot.train.estimator import default_settings
 from corespot.tune.liveness import Worker
 from corespot.tune.pruning import CURVE, MedianRule, StopTrial, lost_to_best
@@ -79,6 +80,7 @@ def run_trial(opened: OpenStudy, trial: optuna.Trial, worker: Worker) -> FrozenT
 def free_memory() -> None:
     """Give back what the last trial held, so that the next one starts with all of it."""
     gc.collect()
+    give_memory_back()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 
