@@ -16,7 +16,7 @@ from study_problem import make_request
 from corespot.errors import TuneError
 from corespot.tune.journal import open_storage
 from corespot.tune.outcome import trials_table
-from corespot.tune.processes import plan_workers, work_together
+from corespot.tune.processes import plan_workers, terminated_as_interrupted, work_together
 from corespot.tune.request import TuningRequest
 from corespot.tune.work import open_studies, work
 
@@ -108,6 +108,32 @@ def _parent_of_workers(request: TuningRequest, pids: Path) -> None:
         pids.write_text(" ".join(str(p.pid) for p in multiprocessing.active_children()))
 
     work_together(request, plan_workers(2, device="cpu", needed_bytes=0), on_look=note)
+
+
+def _terminated(request: TuningRequest) -> None:
+    terminated_as_interrupted()
+    work(request)
+
+
+@pytest.mark.slow
+def test_a_terminated_worker_puts_its_trial_back(tmp_path: Path) -> None:
+    """As a cluster ends a job: no orphan, and the try does not count."""
+    request = make_request(
+        tmp_path, model="isotopenet", settings={"epochs": 400, "batch_size": 16}, trials=1
+    )
+    process = SPAWN.Process(target=_terminated, args=(request,))
+    process.start()
+    opened = open_studies(request, open_storage(None, request.folder))[0]
+    deadline = time.monotonic() + 60
+    while opened.trials()[0].state.name == "WAITING" and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(1.0)
+    process.terminate()
+    process.join()
+    table = trials_table(opened)
+    assert table["state"].tolist() == ["failed", "waiting", "waiting"]
+    assert table["reason"][0] == "interrupted; tried again"
+    assert table["role"].tolist() == ["published", "configured", "published"]
 
 
 @pytest.mark.slow

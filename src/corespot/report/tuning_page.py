@@ -12,14 +12,6 @@ import plotly.graph_objects as go
 
 from corespot.report.html import Part, Section, write_page
 
-#: How Optuna's figures are introduced.
-_EXPLAINED = {
-    "history": "Value of every trial, and the best so far.",
-    "importances": "Share of the variance of the values that each setting explains (fANOVA).",
-    "parallel_coordinates": "Each line is a trial.",
-    "slice": "Values over one setting at a time; darker is later.",
-    "timeline": "When each trial ran, and how it ended.",
-}
 _OPTIMISM = (
     "The best of many trials is best by chance, too: gains on inner folds are larger than those "
     "on the outer folds, which only the trained model shows."
@@ -93,9 +85,7 @@ def _sections(
     yield Section("What was gained", [*warning, about, gains_table(outcome), _OPTIMISM])
     for fold, drawn in zip(outcome["folds"], figures, strict=True):
         heading = where(fold, nested=bool(outcome["nested"])).capitalize()
-        parts: list[Part] = []
-        for name, figure in drawn.items():
-            parts += [_EXPLAINED[name], figure]
+        parts: list[Part] = [*drawn.values()]
         of_study = trials[trials["study"] == fold["study"]]
         yield Section(heading, [*parts, _ended_early(of_study)])
 

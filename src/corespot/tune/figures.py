@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from optuna.importance import FanovaImportanceEvaluator
 from optuna.trial import TrialState
 
+from corespot.report.theme import MUTED, PALETTE, apply_theme
 from corespot.tune.study import OpenStudy
 
 #: Fewer complete trials say nothing of importances.
@@ -31,8 +32,7 @@ def study_figures(opened: OpenStudy) -> dict[str, go.Figure]:
             warnings.simplefilter("ignore")
             figure = draw(study)
         if figure is not None and len(figure.data):
-            figure.update_layout(title=None, height=figure.layout.height or 420)
-            figures[name] = figure
+            figures[name] = _in_house_style(figure, name)
     return figures
 
 
@@ -64,6 +64,36 @@ def _importance_figure(study: optuna.Study) -> go.Figure | None:
         text=[f"{found[name]:.2f}" for name in names],
     )
     return go.Figure(bars, {"xaxis": {"title": "share of the variance explained"}})
+
+
+#: Title of each figure, how to read it, and its height.
+_TOLD = {
+    "history": ("History", "value of every trial that came through, and the best so far", 380),
+    "importances": ("Importances", "share of the variance that each setting explains", 340),
+    "parallel_coordinates": ("Parallel coordinates", "each line is a trial", 440),
+    "slice": ("Slices", "value over one setting at a time; darker is later", 400),
+    "timeline": ("Timeline", "when each trial ran, and how it ended", 420),
+}
+_STATES = {"COMPLETE": PALETTE[0], "PRUNED": PALETTE[4], "FAIL": PALETTE[1], "RUNNING": MUTED}
+
+
+def _in_house_style(figure: go.Figure, name: str) -> go.Figure:
+    title, subtitle, height = _TOLD[name]
+    figure.update_layout(width=None)
+    if name == "parallel_coordinates":
+        # The lines bear their limits above themselves.
+        figure.update_layout(yaxis={"domain": [0.0, 0.9]})
+    for number, trace in enumerate(figure.data):
+        if trace.name in _STATES:
+            trace.marker.color = _STATES[trace.name]
+        elif name in ("history", "importances"):
+            trace.marker.color = PALETTE[0]
+            if trace.type == "scatter" and trace.mode == "lines":
+                trace.line.color = PALETTE[number % len(PALETTE)]
+    if name == "history":
+        figure.update_yaxes(title="balanced accuracy, mean over inner folds")
+        figure.update_xaxes(title="trial")
+    return apply_theme(figure, title=title, subtitle=subtitle, height=height)
 
 
 _DRAWN: dict[str, Callable[[optuna.Study], go.Figure | None]] = {

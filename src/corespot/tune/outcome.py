@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from statistics import fmean
 from typing import Any
 
 import pandas as pd
@@ -60,7 +61,8 @@ def trials_table(opened: OpenStudy) -> pd.DataFrame:
     DataFrame
         ``state`` is ``complete``, ``pruned early`` (between inner folds, with a partial mean),
         ``pruned`` (after an epoch, or impossible), ``failed``, ``running`` or ``waiting``;
-        ``params`` and ``inner_folds`` (number to value) are JSON.
+        ``value`` is the mean over the inner folds that were seen; ``params`` and ``inner_folds``
+        (number to value) are JSON.
     """
     request, fold = opened.subject.request, opened.subject.fold
     rows = []
@@ -74,7 +76,7 @@ def trials_table(opened: OpenStudy) -> pd.DataFrame:
                 "fold": fold.index,
                 "number": trial.number,
                 "state": state_of(trial),
-                "value": float(trial.values[0]) if trial.values else None,
+                "value": _value_so_far(trial),
                 "role": attributes.get(ROLE, ""),
                 "seconds": trial.duration.total_seconds() if trial.duration else None,
                 "started": trial.datetime_start,
@@ -92,6 +94,12 @@ def trials_table(opened: OpenStudy) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     whole = ["same_as", "retry_of", "smaller_batch_of"]
     return table.astype({**dict.fromkeys(whole, "Int64"), "value": float, "seconds": float})
+
+
+def _value_so_far(trial: FrozenTrial) -> float | None:
+    # Of a trial that ended after an epoch, Optuna keeps the last value as the trial's.
+    seen = list(trial.intermediate_values.values())
+    return fmean(seen) if seen else None
 
 
 def state_of(trial: FrozenTrial) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import wait
-from threading import Thread
+from threading import Thread, current_thread, main_thread
 
 import torch
 
@@ -139,13 +140,29 @@ def work_together(request: TuningRequest, plan: WorkerPlan, *, on_look: OnLook) 
         )
 
 
+def terminated_as_interrupted() -> None:
+    """Let SIGTERM, by which clusters end jobs, interrupt this process as Ctrl-C does.
+
+    The trial that runs is then enqueued again, and the runs in MLflow are ended.
+    """
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    if current_thread() is main_thread():
+        signal.signal(signal.SIGTERM, interrupt)
+
+
 def _worker(request: TuningRequest, number: int) -> None:
     """What a worker process does; it ends with the one that started it, however that ends."""
     Thread(target=_end_with_parent, daemon=True).start()
+    terminated_as_interrupted()
     progress_off()
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     try:
         work(request, share=number)
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
     except CorespotError as error:
         print(f"worker {number}: {error}")
         raise SystemExit(error.exit_code) from None

@@ -15,7 +15,7 @@ from corespot.tracking.studies import StudyRun
 from corespot.tune.figures import study_figures
 from corespot.tune.journal import open_storage
 from corespot.tune.outcome import trials_table, tuning_outcome
-from corespot.tune.processes import plan_workers, work_together
+from corespot.tune.processes import plan_workers, terminated_as_interrupted, work_together
 from corespot.tune.request import TuningRequest
 from corespot.tune.study import OpenStudy
 from corespot.tune.work import counts, open_studies, work
@@ -52,6 +52,7 @@ def run_studies(
 
         look()
         try:
+            terminated_as_interrupted()
             if workers == 1:
                 work(request, on_trial=look)
             else:
