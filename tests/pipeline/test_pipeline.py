@@ -149,6 +149,17 @@ def test_every_spot_is_predicted_once_and_by_a_model_that_never_saw_its_tma(
         assert (out.assign(tma=tma).groupby("tma")["fold"].nunique() == 1).all()
 
 
+def test_the_design_is_audited(project: Project) -> None:
+    design = json.loads((project.root / "data/design/design.json").read_text())["ADSQ"]
+    assert design["V"] < 0.3 and not design["nested"]
+    columns = {row["column"] for row in design["columns"]}
+    assert {"tma", "acquisition_date", "slide x", "raw TIC"} <= columns
+    said = project.run("corespot", "cohort", "audit").stdout
+    assert "association of the label with metadata" in said
+    told = json.loads(project.run("corespot", "cohort", "audit", "--json").stdout)
+    assert told["ADSQ"]["tmas"] == design["tmas"]
+
+
 def test_a_tuned_model_is_trained_with_what_its_folds_found(project: Project) -> None:
     tuned = json.loads((project.root / "data/tune/ADSQ/roc_lda/tuned.json").read_text())
     assert [fold["trials"] for fold in tuned["folds"]] == [3, 3]
