@@ -29,7 +29,7 @@ def main(task_name: str, model: str) -> None:
         device=params.device,
         n_bootstrap=params.evaluate.bootstrap,
         bootstrap_seed=params.evaluate.seed,
-        tuned=read_tuned("data/tune" / here / "tuned.json", folds),
+        tuned=read_tuned("data/tune" / here / "settings.json", folds),
     )
     with open_training_run(request, cohort=params.cohort, uri=params.tracking.uri) as run:
         train_and_record(request, run, Path("data/train") / here, Path("data/checkpoints") / here)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -194,17 +195,25 @@ def tune(
     from corespot.report.tables import aligned
     from corespot.requests import tuning_request
     from corespot.tune.outcome import progress_rows
-    from corespot.tune.stage import run_studies
+    from corespot.tune.stage import run_studies, write_outcome
 
     params = load_params()
     request = tuning_request(params, task, model, trials)
-    studies, _ = run_studies(
+    studies, records = run_studies(
         request,
         workers=workers or params.tune.workers,
         cohort=params.cohort,
         uri=params.tracking.uri,
     )
+    with TemporaryDirectory() as folder:
+        write_outcome(request, studies, records, Path(folder))
     typer.echo(aligned(progress_rows(studies)))
+    wanted = params.tune.trials_of(task, model)
+    if wanted != request.trials:
+        typer.echo(
+            f"params.yaml asks for {wanted} trials of {model} on {task}: set it to "
+            f"{request.trials} (tune.models.{model}.trials), then dvc repro takes these up"
+        )
 
 
 @app.command()
@@ -213,10 +222,11 @@ def studies(
 ) -> None:
     """Open optuna-dashboard on the studies; only this machine can reach it."""
     from corespot.params import load_params
+    from corespot.requests import storage_url
     from corespot.tracking.store import project_root
     from corespot.tune.dashboard import serve
 
-    url = load_params().tune.storage if Path("params.yaml").is_file() else None
+    url = storage_url(load_params()) if Path("params.yaml").is_file() else None
     serve(url, project_root() / "data" / "studies", port)
 
 

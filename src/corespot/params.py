@@ -252,7 +252,7 @@ def check_everything(params: Params) -> None:
 def _check_tuning(params: Params) -> None:
     """Refuse tasks and search spaces that do not exist."""
     from corespot.models.search_space import override_space
-    from corespot.train.estimator import search_space, setting_names
+    from corespot.train.estimator import default_settings, search_space
 
     for name in params.tune.tasks or ():
         if name not in params.tasks:
@@ -264,7 +264,7 @@ def _check_tuning(params: Params) -> None:
         override_space(
             search_space(name),
             params.tune.space_of(name),
-            setting_names(name),
+            default_settings(name),
             f"params.yaml: tune.models.{name}.space",
         )
 

@@ -14,6 +14,15 @@ from corespot.tune.request import TuningRequest
 from corespot.tune.space import space_of
 
 
+def storage_url(params: Params) -> str | None:
+    """Storage of the studies; a relative sqlite file lies in the project, not in a copy of it."""
+    url = params.tune.storage
+    scheme = "sqlite:///"
+    if url is None or not url.startswith(scheme) or Path(url.removeprefix(scheme)).is_absolute():
+        return url
+    return scheme + str(project_root() / url.removeprefix(scheme))
+
+
 def tuning_request(
     params: Params, task: str, model: str, trials: int | None = None
 ) -> TuningRequest:
@@ -38,7 +47,7 @@ def tuning_request(
         If no trials are asked for, or nothing may vary.
     """
     definition = params.task(task).plain()
-    tune = params.tune
+    tune = params.tune.model_copy(update={"storage": storage_url(params)})
     wanted = tune.trials_of(task, model) if trials is None else trials
     if wanted < 1:
         raise TuneError(

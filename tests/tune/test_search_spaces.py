@@ -87,7 +87,24 @@ def test_overrides_replace_add_and_take_out() -> None:
 )
 def test_a_wrong_override_is_refused_by_name(overrides: dict[str, object], words: str) -> None:
     with pytest.raises(ParamsError, match=words.replace("(", r"\(")):
-        override_space(search_space("isotopenet"), overrides, setting_names("isotopenet"), "here")
+        override_space(
+            search_space("isotopenet"), overrides, default_settings("isotopenet"), "here"
+        )
+
+
+def test_whole_numbers_are_told_by_the_setting_not_by_how_they_are_written() -> None:
+    space = space_of(
+        "isotopenet",
+        {"weight_decay": {"low": 0, "high": 1}, "epochs": {"low": 10.0, "high": 40.0}},
+        "s",
+    )
+    assert space["weight_decay"] == Range(0, 1)
+    assert space["epochs"] == Range(10.0, 40.0, whole=True)
+
+
+def test_lists_of_yaml_are_found_among_the_choices() -> None:
+    values, adapted = configured("conv3d", {"channels": [16, 32, 32]}, search_space("conv3d"))
+    assert values["channels"] == (16, 32, 32) and not adapted
 
 
 def test_a_published_value_outside_gives_way_to_the_nearest_and_is_named() -> None:

@@ -90,6 +90,38 @@ def test_what_is_done_again_is_neither_run_nor_logged_again(home: Path) -> None:
     assert first == second and seconds[0] == seconds[1]
 
 
+def test_more_trials_go_on_in_the_same_run_also_if_they_find_another_setting(home: Path) -> None:
+    space = {"c": [1e-5, 0.01, 0.1, 1.0, 10.0]}
+    few = tune(make_request(home, trials=1, space=space), home)
+    more = tune(make_request(home, trials=9, space=space), home)
+    assert [fold["settings"] for fold in few["folds"]] != [f["settings"] for f in more["folds"]]
+    table = runs(home)
+    studies = table[table["tags.level"] == "study"]
+    assert len(studies) == 2 and set(studies["status"]) == {"FINISHED"}
+    for fold in more["folds"]:
+        (study,) = studies[studies["tags.study"] == fold["study"]].to_dict("records")
+        assert json.loads(study["tags.best.c"]) == fold["settings"]["c"]
+
+
+def test_training_is_told_no_more_than_it_needs(home: Path) -> None:
+    tune(make_request(home, trials=TRIALS), home)
+    before = (home / "out" / "settings.json").read_bytes()
+    tune(make_request(home, trials=TRIALS, sampler="random"), home)
+    assert (home / "out" / "settings.json").read_bytes() == before
+
+
+def test_a_run_left_half_written_is_logged_again(home: Path) -> None:
+    tune(make_request(home, trials=2), home)
+    client = mlflow.MlflowClient(f"sqlite:///{home}/mlruns/mlflow.db")
+    table = runs(home)
+    child = table[(table["tags.level"] == "trial")].iloc[0]
+    client.update_run(child["run_id"], status="RUNNING")
+    tune(make_request(home, trials=3), home)
+    trials = runs(home)
+    trials = trials[trials["tags.level"] == "trial"]
+    assert len(trials) == 6 and (trials["status"] == "FINISHED").all()
+
+
 def test_a_study_that_was_stopped_goes_on_in_the_same_run(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,7 +168,7 @@ def training(request: TuningRequest, tuned: Any, settings: dict[str, Any]) -> Tr
 def test_each_fold_is_trained_with_its_own_setting(home: Path) -> None:
     request = make_request(home, trials=TRIALS)
     content = tune(request, home)
-    tuned = read_tuned(home / "out" / "tuned.json", request.folds)
+    tuned = read_tuned(home / "out" / "settings.json", request.folds)
     with start_run("T logistic", experiment="small", tags={}) as run:
         train_and_record(
             training(request, tuned, {"c": 3.0}), run, home / "train", home / "checkpoints"
@@ -157,13 +189,13 @@ def test_tuned_settings_of_other_folds_are_refused(home: Path) -> None:
     tune(request, home)
     other = make_request(home, trials=2, folds=FoldSettings(group="tma", k=4))
     with pytest.raises(StoreError, match="may have seen test spots"):
-        read_tuned(home / "out" / "tuned.json", other.folds)
+        read_tuned(home / "out" / "settings.json", other.folds)
 
 
 def test_a_model_that_is_not_tuned_trains_as_before(home: Path) -> None:
     request = make_request(home)
     write_untuned(home / "out", "T", "logistic")
-    tuned = read_tuned(home / "out" / "tuned.json", request.folds)
+    tuned = read_tuned(home / "out" / "settings.json", request.folds)
     assert tuned.kind == "none"
     assert all(tuned.of(fold) == {} for fold in request.folds)
 
@@ -171,7 +203,7 @@ def test_a_model_that_is_not_tuned_trains_as_before(home: Path) -> None:
 def test_without_nesting_one_setting_serves_all_folds_and_is_told(home: Path) -> None:
     request = make_request(home, nested=False, trials=3)
     content = tune(request, home)
-    tuned = read_tuned(home / "out" / "tuned.json", request.folds)
+    tuned = read_tuned(home / "out" / "settings.json", request.folds)
     assert tuned.kind == "hold-in"
     assert {tuned.of(fold)["c"] for fold in request.folds} == {content["folds"][0]["settings"]["c"]}
     assert "Optimistic: tuned once" in (home / "out" / "tuning.html").read_text()

@@ -92,7 +92,7 @@ class Choice:
     def nearest(self, value: Any) -> Values:
         """`value` if it is one of them, else the nearest number, else the first."""
         if self.holds(value):
-            return self.values[self.values.index(value)]
+            return self.values[self.values.index(_hashable(value))]
         numbers = [v for v in self.values if isinstance(v, int | float) and not isinstance(v, bool)]
         if numbers and isinstance(value, int | float):
             return min(numbers, key=lambda number: abs(number - value))
@@ -100,7 +100,13 @@ class Choice:
 
     def holds(self, value: Any) -> bool:
         """Whether `value` is one of them."""
-        return any(value == one and type(value) is type(one) for one in self.values)
+        given = _hashable(value)
+        return any(given == one and type(given) is type(one) for one in self.values)
+
+
+def _hashable(value: Any) -> Any:
+    """Lists, as YAML has them, as the tuples that settings hold."""
+    return tuple(value) if isinstance(value, list) else value
 
 
 SearchSpace: TypeAlias = Mapping[str, Range | Choice]
@@ -109,7 +115,7 @@ _RANGE_KEYS = ("low", "high", "log", "whole", "step")
 
 
 def override_space(
-    space: SearchSpace, overrides: Mapping[str, Any], known: tuple[str, ...], where: str
+    space: SearchSpace, overrides: Mapping[str, Any], defaults: Mapping[str, Any], where: str
 ) -> dict[str, Range | Choice]:
     """The space with what ``params.yaml`` says instead.
 
@@ -120,8 +126,8 @@ def override_space(
     overrides : mapping
         Setting to a list of values, a mapping with ``low`` and ``high`` (``log``, ``whole`` and
         ``step`` as in the model's space unless given), or null: not tuned.
-    known : tuple of str
-        Settings that the model has.
+    defaults : mapping
+        Every setting that the model has, with its default: whether numbers are whole is told by it.
     where : str
         Where the overrides stand, for messages.
 
@@ -133,21 +139,22 @@ def override_space(
     result = dict(space)
     for name, given in overrides.items():
         at = f"{where}.{name}"
-        if name not in known:
-            raise ParamsError(f"{where}: unknown setting {name!r}; {suggestion(name, list(known))}")
+        if name not in defaults:
+            hint = suggestion(name, list(defaults))
+            raise ParamsError(f"{where}: unknown setting {name!r}; {hint}")
         if given is None:
             result.pop(name, None)
             continue
         try:
-            result[name] = _parsed(given, space.get(name))
+            result[name] = _parsed(given, space.get(name), defaults[name])
         except (ParamsError, TypeError) as error:
             raise ParamsError(f"{at}: {error}") from None
     return result
 
 
-def _parsed(given: Any, former: Range | Choice | None) -> Range | Choice:
+def _parsed(given: Any, former: Range | Choice | None, default: Any) -> Range | Choice:
     if isinstance(given, list | tuple):
-        return Choice(tuple(tuple(v) if isinstance(v, list) else v for v in given))
+        return Choice(tuple(_hashable(v) for v in given))
     if not isinstance(given, Mapping) or not {"low", "high"} <= set(given):
         raise ParamsError(
             f"expected a list of values, or {{low: …, high: …}}, or null (not tuned), got {given!r}"
@@ -156,7 +163,9 @@ def _parsed(given: Any, former: Range | Choice | None) -> Range | Choice:
         if key not in _RANGE_KEYS:
             raise ParamsError(f"unknown key {key!r}; {suggestion(str(key), list(_RANGE_KEYS))}")
     same = former if isinstance(former, Range) else None
-    whole = isinstance(given["low"], int) and isinstance(given["high"], int)
+    ints = isinstance(given["low"], int) and isinstance(given["high"], int)
+    known = isinstance(default, int | float) and not isinstance(default, bool)
+    whole = isinstance(default, int) if known else ints
     defaults = {
         "log": same.log if same else False,
         "whole": same.whole if same else whole,

@@ -54,7 +54,7 @@ def gains_table(outcome: Mapping[str, Any]) -> pd.DataFrame:
                 "inner folds": f"{fold['inner_folds']} by {fold['inner_grouping']}",
                 "trials": fold["trials"],
                 "pruned": fold["pruned"] + fold["pruned_early"],
-                "published": three_decimals(fold["published_value"]),
+                "published": published_value(fold),
                 "params.yaml": three_decimals(fold["configured_value"]),
                 "best": three_decimals(fold["best_value"]),
                 "gain": with_sign(fold["gain"]),
@@ -63,6 +63,21 @@ def gains_table(outcome: Mapping[str, Any]) -> pd.DataFrame:
             for fold in outcome["folds"]
         ]
     )
+
+
+def published_value(fold: Mapping[str, Any]) -> str:
+    """Value of the published setting, starred where not all of it is as published."""
+    star = " *" if fold["published_adapted"] else ""
+    return three_decimals(fold["published_value"]) + star
+
+
+def adapted_note(folds: Sequence[Mapping[str, Any]]) -> str:
+    """What differs from the published setting in the trial that stands for it; empty if nothing."""
+    changed = {k: v for fold in folds for k, v in fold["published_adapted"].items()}
+    if not changed:
+        return ""
+    listed = ", ".join(f"{name} {_short(value)}" for name, value in changed.items())
+    return f"* With other values for what was published as: {listed}."
 
 
 def where(fold: Mapping[str, Any], *, nested: bool) -> str:
@@ -82,7 +97,9 @@ def _sections(
         f"sampler {outcome['sampler']}, pruner {outcome['pruner']}."
     )
     warning = [] if outcome["nested"] else [f"Optimistic: {outcome['note']}."]
-    yield Section("What was gained", [*warning, about, gains_table(outcome), _OPTIMISM])
+    note = adapted_note(outcome["folds"])
+    starred = [note] if note else []
+    yield Section("What was gained", [*warning, about, gains_table(outcome), *starred, _OPTIMISM])
     for fold, drawn in zip(outcome["folds"], figures, strict=True):
         heading = where(fold, nested=bool(outcome["nested"])).capitalize()
         parts: list[Part] = [*drawn.values()]

@@ -10,7 +10,7 @@ import pandas as pd
 
 from corespot.io.artifacts import read_json
 from corespot.report.html import Link
-from corespot.report.tuning_page import three_decimals, where, with_sign
+from corespot.report.tuning_page import published_value, three_decimals, where, with_sign
 
 #: What of a study is told in the summary.
 _KEPT = (
@@ -93,7 +93,7 @@ def tuning_table(
             "outer fold": where(fold, nested=bool(tuned["nested"])),
             "trials": fold["trials"],
             "pruned": fold["pruned"] + fold["pruned_early"],
-            "published": three_decimals(fold["published_value"]),
+            "published": published_value(fold),
             "best": three_decimals(fold["best_value"]),
             "gain": with_sign(fold["gain"]),
         }

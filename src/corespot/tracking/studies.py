@@ -87,23 +87,27 @@ class StudyRun:
                     self._log_trial({str(name): value for name, value in trial.items()})
                     self._logged.add(int(trial["number"]))
 
-    def finish(self, outcome: Mapping[str, Any], figures: Path) -> None:
+    def finish(self, outcome: Mapping[str, Any], folder: Path, page: Path) -> None:
         """Log what the study found, its figures and tables, and end its run.
 
         Parameters
         ----------
         outcome : mapping
             The study's part of ``tuned.json``.
-        figures : Path
-            Folder of its artifacts.
+        folder : Path
+            Figures and tables of the study.
+        page : Path
+            The page of all studies of the model.
         """
         numbers = {
             name: outcome[name]
             for name in ("best_value", "published_value", "configured_value", "gain", "trials")
         }
         self.run.metrics({**numbers, "pruned_early": outcome["pruned_early"]})
-        self.run.params({"best": outcome["settings"]})
-        self.run.artifacts(figures, "study")
+        # Tags, not parameters: more trials may find another setting, and parameters are for good.
+        self.run.tags({f"best.{k}": json.dumps(v) for k, v in outcome["settings"].items()})
+        self.run.artifacts(folder, "study")
+        self.run.artifact(page, "study")
         self.run.client.set_terminated(self.run.run_id, "FINISHED")
 
     def fail(self, status: str = "KILLED") -> None:
@@ -119,7 +123,12 @@ class StudyRun:
                 max_results=1000,
                 page_token=token,
             )
-            found |= {int(child.data.tags["trial"]) for child in page}
+            for child in page:
+                if child.info.status == "RUNNING":
+                    # Left half written by a process that was killed; it is logged again.
+                    run.client.delete_run(child.info.run_id)
+                else:
+                    found.add(int(child.data.tags["trial"]))
             token = page.token
             if not token:
                 return found

@@ -100,9 +100,12 @@ class DeviceSpectra:
         self._held: Tensor | None = None
         self._rows: Tensor | None = None
         if held is not None:
-            if len(held.rows) != len(spectra) or held.spectra.device != device:
+            where = held.spectra.device
+            # "cuda" is the device that is current, which its tensors call "cuda:0".
+            same = where.type == device.type and device.index in (None, where.index)
+            if len(held.rows) != len(spectra) or not same:
                 raise ModelError(
-                    f"{len(held.rows)} spectra are held on {held.spectra.device}, expected "
+                    f"{len(held.rows)} spectra are held on {where}, expected "
                     f"{len(spectra)} on {device}"
                 )
             self._held, self._rows = held.spectra, held.rows

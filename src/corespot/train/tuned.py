@@ -53,7 +53,7 @@ class Tuned:
 
 
 def read_tuned(path: Path, folds: FoldTable) -> Tuned:
-    """Read ``tuned.json`` as the tuning stage leaves it.
+    """Read ``settings.json`` as the tuning stage leaves it.
 
     Parameters
     ----------
@@ -82,7 +82,25 @@ def read_tuned(path: Path, folds: FoldTable) -> Tuned:
     return Tuned(everywhere=everywhere, kind="hold-in", note=content["note"])
 
 
+def write_settings(folder: Path, outcome: Mapping[str, Any]) -> None:
+    """Write what training needs of ``tuned.json``, and no more: it is trained anew if this changes.
+
+    Parameters
+    ----------
+    folder : Path
+        Receives ``settings.json``.
+    outcome : mapping
+        Content of ``tuned.json``.
+    """
+    content = {name: outcome.get(name) for name in ("nested", "note", "folds_fingerprint")}
+    kept = ("repeat", "fold", "settings")
+    content["folds"] = [{name: fold[name] for name in kept} for fold in outcome["folds"]]
+    write_json(folder / "settings.json", content)
+
+
 def write_untuned(folder: Path, task: str, model: str) -> None:
     """Write the tuning stage's output for a model that is not tuned."""
+    content: dict[str, Any] = {"task": task, "model": model, "trials": 0, "folds": []}
     with whole_folder(folder) as part:
-        write_json(part / "tuned.json", {"task": task, "model": model, "trials": 0, "folds": []})
+        write_json(part / "tuned.json", content)
+        write_settings(part, content)

@@ -29,12 +29,20 @@ class KernelLock(BaseJournalFileLock):
     def acquire(self) -> bool:
         """Wait for the lock, then cut off a record that a killed process left unfinished."""
         self._lock.acquire()
+        try:
+            self._cut_off_half_a_record()
+        except BaseException:
+            self._lock.release()
+            raise
+        return True
+
+    def _cut_off_half_a_record(self) -> None:
         with self._journal.open("rb+") as stream:
-            end = stream.seek(0, os.SEEK_END)
+            size = end = stream.seek(0, os.SEEK_END)
             while end and not _ends_line(stream, end):
                 end -= 1
-            stream.truncate(end)
-        return True
+            if end < size:
+                stream.truncate(end)
 
     def release(self) -> None:
         """Let the next one in."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -47,8 +47,9 @@ class Worker:
 
     def sign(self, trial: optuna.Trial) -> None:
         """Write this worker's name, and the time, on a trial."""
-        trial.set_user_attr(WORKER, self.name)
+        # In this order: a trial that names its worker has been seen.
         trial.set_user_attr(SEEN, time.time())
+        trial.set_user_attr(WORKER, self.name)
 
     @contextmanager
     def signing(self, trial: optuna.Trial) -> Iterator[None]:
@@ -57,7 +58,9 @@ class Worker:
 
         def keep_signing() -> None:
             while not done.wait(SIGN_EVERY):
-                trial.set_user_attr(SEEN, time.time())
+                # A storage that cannot be reached now may be at the next sign.
+                with suppress(Exception):
+                    trial.set_user_attr(SEEN, time.time())
 
         thread = Thread(target=keep_signing, daemon=True)
         thread.start()

@@ -11,9 +11,7 @@ import pandas as pd
 from optuna.trial import FrozenTrial, TrialState
 
 from corespot.errors import TuneError
-from corespot.tune.request import TuningRequest
-from corespot.tune.space import decoded
-from corespot.tune.study import (
+from corespot.tune.attributes import (
     ADAPTED,
     FINISHED,
     PRUNED_EARLY,
@@ -22,10 +20,11 @@ from corespot.tune.study import (
     ROLE,
     SAME_AS,
     SMALLER_BATCH_OF,
-    OpenStudy,
-    best_trial,
-    by_role,
 )
+from corespot.tune.first_trials import configured_trial, published_trial
+from corespot.tune.request import TuningRequest
+from corespot.tune.space import decoded
+from corespot.tune.study import OpenStudy, best_trial
 
 #: Columns of the table of trials.
 COLUMNS = (
@@ -127,7 +126,7 @@ def fold_outcome(opened: OpenStudy) -> dict[str, Any]:
             f"({'; '.join(sorted(reasons)[:3]) or 'none was run'}); widen its search space or its "
             "time limit"
         )
-    published, configured = by_role(trials, "published"), by_role(trials, "configured")
+    published, configured = published_trial(trials), configured_trial(trials, request)
     states = [state_of(trial) for trial in trials]
     about = opened.study.user_attrs
     value = float(best.values[0])
@@ -196,7 +195,7 @@ def progress_rows(studies: Sequence[OpenStudy]) -> list[dict[str, object]]:
     for opened in studies:
         trials = opened.trials()
         states = [state_of(trial) for trial in trials]
-        best, base = best_trial(trials), _whole_value(by_role(trials, "published"))
+        best, base = best_trial(trials), _whole_value(published_trial(trials))
         rows.append(
             {
                 "study": opened.study.study_name,

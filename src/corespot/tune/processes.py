@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import wait
-from threading import Thread, current_thread, main_thread
+from threading import Thread
 
 import torch
 
 from corespot.errors import CorespotError, TuneError
 from corespot.progress import progress_off
+from corespot.tune.interruption import terminated_as_interrupted
 from corespot.tune.journal import open_storage
 from corespot.tune.request import TuningRequest
 from corespot.tune.study import OpenStudy
@@ -68,9 +68,10 @@ def plan_workers(
     n_cores : int, optional
         Cores; counted if left out.
     """
-    cores = n_cores or _cores()
+    cores = n_cores or available_cores()
     free = _free_gpu_memory(device) if free_bytes is None else list(free_bytes)
     note, n_workers = "", wanted
+    room: list[int] = []
     if free:
         each = needed_bytes + _GPU_OVERHEAD
         room = [max(1, int(bytes_ // each)) for bytes_ in free]
@@ -80,10 +81,14 @@ def plan_workers(
                 f"{n_workers} of {wanted} workers: each needs about {each / 2**30:.1f} GiB of GPU "
                 f"memory, free are {', '.join(f'{b / 2**30:.1f}' for b in free)} GiB"
             )
+    # Each GPU takes its turn as long as it has room.
+    slots = [
+        gpu for turn in range(max(room, default=0)) for gpu in range(len(room)) if turn < room[gpu]
+    ]
     threads = {"OMP_NUM_THREADS": str(max(1, cores // n_workers))}
     return WorkerPlan(
         tuple(
-            {**threads, **({"CUDA_VISIBLE_DEVICES": _visible(n % len(free))} if free else {})}
+            {**threads, **({"CUDA_VISIBLE_DEVICES": _visible(slots[n])} if free else {})}
             for n in range(n_workers)
         ),
         note,
@@ -140,19 +145,6 @@ def work_together(request: TuningRequest, plan: WorkerPlan, *, on_look: OnLook) 
         )
 
 
-def terminated_as_interrupted() -> None:
-    """Let SIGTERM, by which clusters end jobs, interrupt this process as Ctrl-C does.
-
-    The trial that runs is then enqueued again, and the runs in MLflow are ended.
-    """
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    if current_thread() is main_thread():
-        signal.signal(signal.SIGTERM, interrupt)
-
-
 def _worker(request: TuningRequest, number: int) -> None:
     """What a worker process does; it ends with the one that started it, however that ends."""
     Thread(target=_end_with_parent, daemon=True).start()
@@ -176,7 +168,7 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _cores() -> int:
+def available_cores() -> int:
     """Cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

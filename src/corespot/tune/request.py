@@ -14,6 +14,7 @@ from corespot.cohort.splits import Fold, FoldTable
 from corespot.cohort.tasks import TaskSpots
 from corespot.io.store import SpectraStore
 from corespot.models.search_space import SearchSpace
+from corespot.train.estimator import default_settings
 from corespot.tune.settings import TuneSettings
 from corespot.tune.training_part import InnerSplit, TrainingPart, split_again, take_training_part
 
@@ -46,6 +47,8 @@ class TuningRequest:
         Where studies, locks and signs of life are.
     device : str
         ``auto``, ``cpu`` or a torch device.
+    launched : float or None
+        Time of day at which this start began, from which `timeout` is counted in all processes.
     """
 
     store: Path
@@ -59,6 +62,7 @@ class TuningRequest:
     timeout: float | None
     folder: Path
     device: str = "auto"
+    launched: float | None = None
 
     def outer_folds(self) -> Iterator[Fold]:
         """The outer folds that have a study: all, or the first where tuning is not nested."""
@@ -108,7 +112,7 @@ class StudySubject:
     @cached_property
     def n_bins(self) -> int:
         """Bins of the spectra."""
-        return int(self.part.x.shape[1])
+        return SpectraStore.open(self.request.store).axis.n_bins
 
     def release(self) -> None:
         """Let go of the spectra."""
@@ -122,10 +126,12 @@ class StudySubject:
         another sampler go on with the same study.
         """
         request, tune = self.request, self.request.tune
+        # With the defaults: if one changes in a later version, that is another study.
+        every = {**default_settings(request.model), **request.settings}
         about = [
             self.part.digest,
             request.model,
-            {k: v for k, v in request.settings.items() if k not in request.space},
+            {k: v for k, v in every.items() if k not in request.space},
             {name: repr(allowed) for name, allowed in request.space.items()},
             tune.inner.model_dump(),
             tune.metric,

@@ -9,7 +9,7 @@ from typing import Any
 import optuna
 
 from corespot.models.search_space import Choice, Range, SearchSpace, override_space
-from corespot.train.estimator import default_settings, search_space, setting_names
+from corespot.train.estimator import default_settings, search_space
 
 
 def space_of(model: str, overrides: Mapping[str, Any], where: str) -> dict[str, Range | Choice]:
@@ -20,7 +20,7 @@ def space_of(model: str, overrides: Mapping[str, Any], where: str) -> dict[str, 
     ParamsError
         If an override names no setting of the model, or is no range; or if nothing is left.
     """
-    return override_space(search_space(model), overrides, setting_names(model), where)
+    return override_space(search_space(model), overrides, default_settings(model), where)
 
 
 def suggest(trial: optuna.Trial, space: SearchSpace) -> dict[str, Any]:

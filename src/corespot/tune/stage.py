@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -12,10 +15,12 @@ from corespot.report.html import save_figure_json
 from corespot.report.tuning_page import write_tuning_page
 from corespot.tracking.provenance import git_state
 from corespot.tracking.studies import StudyRun
+from corespot.train.tuned import write_settings
 from corespot.tune.figures import study_figures
+from corespot.tune.interruption import terminated_as_interrupted
 from corespot.tune.journal import open_storage
 from corespot.tune.outcome import trials_table, tuning_outcome
-from corespot.tune.processes import plan_workers, terminated_as_interrupted, work_together
+from corespot.tune.processes import plan_workers, work_together
 from corespot.tune.request import TuningRequest
 from corespot.tune.study import OpenStudy
 from corespot.tune.work import counts, open_studies, work
@@ -39,6 +44,7 @@ def run_studies(
     uri : str or None
         Tracking URI.
     """
+    request = replace(request, launched=time.time())
     storage = open_storage(request.tune.storage, request.folder)
     studies = open_studies(request, storage)
     records = [_record(opened, cohort, uri) for opened in studies]
@@ -79,9 +85,9 @@ def tune_and_record(
     request : TuningRequest
         What is tuned.
     out : Path
-        Stage output: ``tuned.json``, ``trials.parquet``, the page and the figures; complete or
-        absent. The studies themselves stay where they are, so that a stage that was interrupted
-        goes on.
+        Stage output: ``settings.json`` for training, ``tuned.json``, ``trials.parquet``, the page
+        and the figures; complete or absent. The studies themselves stay where they are, so that a
+        stage that was interrupted goes on.
     workers : int
         Processes.
     cohort : str
@@ -90,25 +96,47 @@ def tune_and_record(
         Tracking URI.
     """
     studies, records = run_studies(request, workers=workers, cohort=cohort, uri=uri)
+    with whole_folder(out) as part:
+        write_outcome(request, studies, records, part)
+
+
+def write_outcome(
+    request: TuningRequest,
+    studies: Sequence[OpenStudy],
+    records: Sequence[StudyRun],
+    part: Path,
+) -> None:
+    """Write what studies found into a folder, and end their runs in MLflow with it.
+
+    Parameters
+    ----------
+    request : TuningRequest
+        What was tuned.
+    studies : sequence of OpenStudy
+        Its studies.
+    records : sequence of StudyRun
+        Their runs.
+    part : Path
+        Receives the files.
+    """
     outcome = tuning_outcome(request, studies)
     tables = [trials_table(opened) for opened in studies]
     figures = [study_figures(opened) for opened in studies]
-    with whole_folder(out) as part:
-        trials = pd.concat(tables, ignore_index=True)
-        for fold, table, drawn, record in zip(
-            outcome["folds"], tables, figures, records, strict=True
-        ):
-            folder = part / "studies" / f"repeat{fold['repeat']}-fold{fold['fold']}"
-            folder.mkdir(parents=True)
-            write_json(folder / "outcome.json", fold)
-            write_table(folder / "trials.csv", table)
-            for name, figure in drawn.items():
-                save_figure_json(figure, folder / f"{name}.json")
-            record.finish(fold, folder)
-            fold["run_id"] = record.run.run_id
-        write_table(part / "trials.parquet", trials)
-        write_tuning_page(part / "tuning.html", outcome, trials, figures)
-        write_json(part / "tuned.json", outcome)
+    trials = pd.concat(tables, ignore_index=True)
+    page = part / "tuning.html"
+    write_tuning_page(page, outcome, trials, figures)
+    for fold, table, drawn, record in zip(outcome["folds"], tables, figures, records, strict=True):
+        folder = part / "studies" / f"repeat{fold['repeat']}-fold{fold['fold']}"
+        folder.mkdir(parents=True)
+        write_json(folder / "outcome.json", fold)
+        write_table(folder / "trials.csv", table)
+        for name, figure in drawn.items():
+            save_figure_json(figure, folder / f"{name}.json")
+        record.finish(fold, folder, page)
+        fold["run_id"] = record.run.run_id
+    write_table(part / "trials.parquet", trials)
+    write_json(part / "tuned.json", outcome)
+    write_settings(part, outcome)
 
 
 def _record(opened: OpenStudy, cohort: str, uri: str | None) -> StudyRun:

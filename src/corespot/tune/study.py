@@ -15,17 +15,13 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from corespot.seeding import derive_seed
+from corespot.tune.attributes import CRASHED, FINISHED, PRUNED_EARLY
+from corespot.tune.first_trials import enqueue_first_trials
 from corespot.tune.liveness import Worker
 from corespot.tune.pruning import optuna_pruner
 from corespot.tune.request import StudySubject
 from corespot.tune.settings import Sampler
-from corespot.tune.space import configured, encoded, published
-
-FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
-
-#: User attributes of trials; what they say is in `docs/tuning.md`.
-ROLE, RETRY_OF, REASON, PRUNED_EARLY = "role", "retry_of", "reason", "pruned_early"
-SAME_AS, SMALLER_BATCH_OF, ADAPTED = "same_as", "smaller_batch_of", "adapted"
+from corespot.tune.successors import adopt_orphans
 
 Reserved = optuna.Trial | Literal["wait", "done"]
 
@@ -72,9 +68,9 @@ def open_study(storage: BaseStorage, subject: StudySubject) -> OpenStudy:
             pruner=optuna_pruner(request.tune.pruner),
             load_if_exists=True,
         )
-        if not study.get_trials(deepcopy=False):
+        if not study.user_attrs:
             _describe(study, subject)
-            _enqueue_first(study, subject)
+        enqueue_first_trials(study, subject)
     return OpenStudy(study, subject)
 
 
@@ -97,7 +93,7 @@ def reserve(opened: OpenStudy, worker: Worker, *, trials: int, overdue: bool = F
     """
     study = opened.study
     with opened.lock:
-        _adopt_orphans(opened, worker)
+        adopt_orphans(study, worker)
         finished = len(opened.trials(*FINISHED))
         running = len(opened.trials(TrialState.RUNNING))
         if finished >= trials or overdue:
@@ -105,8 +101,11 @@ def reserve(opened: OpenStudy, worker: Worker, *, trials: int, overdue: bool = F
         if finished + running >= trials:
             return "wait"
         tune = opened.subject.request.tune
+        # A setting at which a process crashes must not be proposed again at every start.
+        crashed = sum(CRASHED in t.user_attrs for t in opened.trials(TrialState.FAIL))
+        asked = finished + running + crashed
         study.sampler = make_sampler(
-            tune.sampler, derive_seed(tune.seed, "sampler", study.study_name, finished + running)
+            tune.sampler, derive_seed(tune.seed, "sampler", study.study_name, asked)
         )
         trial = study.ask()
         worker.sign(trial)
@@ -129,13 +128,6 @@ def make_sampler(name: Sampler, seed: int) -> BaseSampler:
         return TPESampler(seed=seed, multivariate=True, constant_liar=True)
 
 
-def by_role(trials: Sequence[FrozenTrial], role: str) -> FrozenTrial | None:
-    """The finished trial of a role, ``published`` or ``configured``."""
-    found = [t for t in trials if t.user_attrs.get(ROLE) == role and t.state in FINISHED]
-    complete = [t for t in found if t.state == TrialState.COMPLETE]
-    return (complete or found or [None])[0]  # type: ignore[list-item]
-
-
 def best_trial(trials: Sequence[FrozenTrial]) -> FrozenTrial | None:
     """The best trial that saw every inner fold, the first of equals."""
     whole = [
@@ -153,35 +145,3 @@ def _describe(study: optuna.Study, subject: StudySubject) -> None:
     study.set_user_attr("inner_folds", len(subject.inner.folds))
     study.set_user_attr("inner_grouping", subject.inner.grouping)
     study.set_user_attr("metric", f"{request.tune.metric} balanced accuracy")
-
-
-def _enqueue_first(study: optuna.Study, subject: StudySubject) -> None:
-    request = subject.request
-    first, adapted = published(request.model, request.space)
-    second, _ = configured(request.model, request.settings, request.space)
-    role = {ROLE: "published", **({ADAPTED: adapted} if adapted else {})}
-    study.enqueue_trial(encoded(first, request.space), user_attrs=role)
-    if second != first:
-        study.enqueue_trial(encoded(second, request.space), user_attrs={ROLE: "configured"})
-
-
-def _adopt_orphans(opened: OpenStudy, worker: Worker) -> None:
-    study = opened.study
-    for trial in opened.trials(TrialState.RUNNING):
-        if not worker.knows_dead(trial.user_attrs):
-            continue
-        again = RETRY_OF not in trial.user_attrs
-        reason = "its worker died; " + (
-            "tried once more" if again else "so did the worker of the first try: given up"
-        )
-        optuna.Trial(study, trial._trial_id).set_user_attr(REASON, reason)
-        study.tell(trial.number, state=TrialState.FAIL)
-        params = trial.params or trial.system_attrs.get("fixed_params", {})
-        if again and params:
-            study.enqueue_trial(params, user_attrs=inherited(trial, {RETRY_OF: trial.number}))
-
-
-def inherited(trial: FrozenTrial, new: dict[str, object]) -> dict[str, object]:
-    """Attributes of a trial that takes another's place: the other's role, and `new`."""
-    kept = (ROLE, ADAPTED, RETRY_OF, SMALLER_BATCH_OF)
-    return {**{k: v for k, v in trial.user_attrs.items() if k in kept}, **new}

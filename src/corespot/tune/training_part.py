@@ -69,13 +69,14 @@ class TrainingPart:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of spectra, labels and groups: another part is another study."""
+        """SHA-256 of spectra, labels, groups and positions: another part is another study."""
         digest = hashlib.sha256(repr((self.x.shape, self.task.classes, self.grouping)).encode())
         for start in range(0, len(self.x), _BLOCK):
             digest.update(np.ascontiguousarray(self.x[start : start + _BLOCK]).data)
         digest.update(self.task.y.tobytes())
         for column in ("tma", "patient", "core"):
             digest.update("\x1f".join(self.task.group_of(column)).encode())
+        digest.update(self.positions.fingerprint.encode())
         return digest.hexdigest()
 
 

@@ -9,31 +9,43 @@ from typing import Any
 import numpy as np
 import optuna
 import torch
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
-from corespot.errors import ModelError, ParamsError
+from corespot.errors import FoldError, ModelError, ParamsError
 from corespot.models.registry import entry
 from corespot.models.search_space import Choice, SearchSpace
 from corespot.seeding import generator
 from corespot.train.allocator import give_memory_back
 from corespot.train.estimator import default_settings
-from corespot.tune.liveness import Worker
-from corespot.tune.pruning import CURVE, MedianRule, StopTrial, lost_to_best
-from corespot.tune.score import score_inner_fold
-from corespot.tune.space import encoded, suggest
-from corespot.tune.study import (
+from corespot.tune.attributes import (
     ADAPTED,
+    AGAIN_OF,
+    CRASHED,
     FINISHED,
     PRUNED_EARLY,
     REASON,
+    ROLE,
     SAME_AS,
     SMALLER_BATCH_OF,
-    OpenStudy,
-    inherited,
 )
+from corespot.tune.interruption import uninterrupted
+from corespot.tune.liveness import Worker
+from corespot.tune.pruning import CURVE, MedianRule, StopTrial, lost_to_best
+from corespot.tune.request import TuningRequest
+from corespot.tune.score import score_inner_fold
+from corespot.tune.space import encoded, suggest
+from corespot.tune.study import OpenStudy
+from corespot.tune.successors import enqueue_successor
 
-#: What PyTorch's allocator of main memory says.
-_CPU_OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "Cannot allocate memory")
+#: What PyTorch's allocators and libraries say, in small letters.
+_OUT_OF_MEMORY = (
+    "can't allocate memory",
+    "not enough memory",
+    "cannot allocate memory",
+    "out of memory",
+    "alloc_failed",
+)
 
 
 def run_trial(opened: OpenStudy, trial: optuna.Trial, worker: Worker) -> FrozenTrial:
@@ -57,13 +69,17 @@ def run_trial(opened: OpenStudy, trial: optuna.Trial, worker: Worker) -> FrozenT
     except StopTrial as stop:
         _note(trial, stop.reason)
         return study.tell(trial, state=TrialState.PRUNED)
-    except (ParamsError, ModelError) as error:
+    except (ParamsError, ModelError, FoldError) as error:
         _note(trial, str(error))
         return study.tell(trial, state=TrialState.PRUNED)
+    except UpdateFinishedTrialError:
+        # Taken for dead by another machine: its successor counts, this one does not.
+        return _now(study, trial)
     except KeyboardInterrupt:
-        _note(trial, "interrupted; tried again")
-        told = study.tell(trial, state=TrialState.FAIL)
-        study.enqueue_trial(told.params, user_attrs=inherited(told, {}))
+        with uninterrupted(), opened.lock:
+            enqueue_successor(study, _now(study, trial), {}, AGAIN_OF)
+            _note(trial, "interrupted; tried again")
+            study.tell(trial, state=TrialState.FAIL)
         raise
     except (MemoryError, RuntimeError) as error:
         if not _out_of_memory(error):
@@ -93,7 +109,9 @@ def _evaluate(opened: OpenStudy, trial: optuna.Trial, settings: Mapping[str, Any
     order = generator(tune.seed, "order", trial.number).permutation(len(folds))
     every = {**default_settings(request.model), **settings}
     rule = None
-    if tune.pruner == "median":
+    # What others are compared with is seen to its end.
+    enqueued = ROLE in trial.user_attrs
+    if tune.pruner == "median" and not enqueued:
         rule = MedianRule(opened.trials(*FINISHED), int(every.get("epochs", 1)))
     scores: list[float] = []
     for left, number in zip(range(len(folds) - 1, -1, -1), order, strict=True):
@@ -107,20 +125,24 @@ def _evaluate(opened: OpenStudy, trial: optuna.Trial, settings: Mapping[str, Any
                 seed=tune.seed,
                 metric=tune.metric,
                 device=request.device,
-                on_epoch=_epoch_check(rule, int(number), curve, request.model),
+                on_epoch=_epoch_check(rule, int(number), curve, request)
+                if tune.pruner == "median"
+                else None,
             )
-            if rule is not None and not curve:
+            if not curve:
                 curve.append(score)
-                rule.check(int(number), curve)
+                if rule is not None:
+                    rule.check(int(number), curve)
         except StopTrial:
-            trial.report(curve[-1], int(number))
+            if tune.metric == "spot":  # curves are of spots
+                trial.report(curve[-1], int(number))
             raise
         finally:
-            if rule is not None:
+            if tune.pruner == "median":
                 trial.set_user_attr(f"{CURVE}{number}", [round(value, 6) for value in curve])
         trial.report(score, int(number))
         scores.append(score)
-        reason = lost_to_best(trial, left)
+        reason = None if enqueued else lost_to_best(trial, left)
         if reason is not None:
             _note(trial, reason)
             trial.set_user_attr(PRUNED_EARLY, True)
@@ -129,14 +151,15 @@ def _evaluate(opened: OpenStudy, trial: optuna.Trial, settings: Mapping[str, Any
 
 
 def _epoch_check(
-    rule: MedianRule | None, fold: int, curve: list[float], model: str
+    rule: MedianRule | None, fold: int, curve: list[float], request: TuningRequest
 ) -> Callable[[Mapping[str, float]], None] | None:
-    if rule is None or not entry(model).is_network:
+    if not entry(request.model).is_network:
         return None
 
     def check(record: Mapping[str, float]) -> None:
         curve.append(float(record["test_balanced_accuracy"]))
-        rule.check(fold, curve)
+        if rule is not None:
+            rule.check(fold, curve)
 
     return check
 
@@ -158,18 +181,24 @@ def _copy(trial: optuna.Trial, twin: FrozenTrial) -> None:
         trial.report(value, step)
 
 
+def _now(study: optuna.Study, trial: optuna.Trial) -> FrozenTrial:
+    """The trial as it is stored."""
+    return study.get_trials(deepcopy=False)[trial.number]
+
+
 def _note(trial: optuna.Trial, reason: str) -> None:
     trial.set_user_attr(REASON, reason)
 
 
 def _fail(opened: OpenStudy, trial: optuna.Trial, error: BaseException) -> None:
     _note(trial, f"{type(error).__name__}: {error}")
+    trial.set_user_attr(CRASHED, True)
     opened.study.tell(trial, state=TrialState.FAIL)
 
 
 def _out_of_memory(error: BaseException) -> bool:
     known = isinstance(error, MemoryError | torch.OutOfMemoryError)
-    return known or any(words in str(error) for words in _CPU_OUT_OF_MEMORY)
+    return known or any(words in str(error).lower() for words in _OUT_OF_MEMORY)
 
 
 def _try_smaller(
@@ -184,16 +213,15 @@ def _try_smaller(
         if smaller is not None
         else "no smaller batch_size is in the search space"
     )
-    _note(trial, f"out of memory at batch_size {batch}; {advice}")
-    told = opened.study.tell(trial, state=TrialState.PRUNED)
-    if smaller is not None:
-        changed = encoded({"batch_size": smaller}, space)
-        adapted = {**told.user_attrs.get(ADAPTED, {}), "batch_size": batch}
-        opened.study.enqueue_trial(
-            {**told.params, **changed},
-            user_attrs=inherited(told, {SMALLER_BATCH_OF: told.number, ADAPTED: adapted}),
-        )
-    return told
+    study = opened.study
+    with opened.lock:
+        if smaller is not None:
+            now = _now(study, trial)
+            adapted = {"batch_size": batch, **now.user_attrs.get(ADAPTED, {})}
+            changed = encoded({"batch_size": smaller}, space)
+            enqueue_successor(study, now, changed, SMALLER_BATCH_OF, **{ADAPTED: adapted})
+        _note(trial, f"out of memory at batch_size {batch}; {advice}")
+        return study.tell(trial, state=TrialState.PRUNED)
 
 
 def _smaller_batch(batch: Any, space: SearchSpace) -> int | None:

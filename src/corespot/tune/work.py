@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import optuna
 from optuna.storages import BaseStorage
 
+from corespot.tune.attributes import FINISHED
 from corespot.tune.journal import open_storage
 from corespot.tune.liveness import Worker
 from corespot.tune.request import TuningRequest
@@ -17,6 +18,8 @@ from corespot.tune.trial import run_trial
 
 OnTrial = Callable[[OpenStudy], None]
 
+#: When this process began, for those who give no time.
+_STARTED = time.time()
 #: Seconds between looks while other processes run the last trials.
 _LOOK_AGAIN = 0.5
 
@@ -51,11 +54,10 @@ def work(request: TuningRequest, *, share: int = 0, on_trial: OnTrial | None = N
     first = share % max(len(pending), 1)
     pending = pending[first:] + pending[:first]
     with Worker(request.folder) as worker:
-        clock = _Clock(request.timeout)
         while pending:
             worked = False
             for opened in list(pending):
-                state = _run_all(opened, worker, clock, request, on_trial)
+                state = _run_all(opened, worker, request, on_trial)
                 worked |= state == "worked"
                 if state == "done":
                     pending.remove(opened)
@@ -64,31 +66,27 @@ def work(request: TuningRequest, *, share: int = 0, on_trial: OnTrial | None = N
                 time.sleep(_LOOK_AGAIN)
 
 
-class _Clock:
-    """When the time of a study is up, counted from its first trial here."""
-
-    def __init__(self, timeout: float | None) -> None:
-        self._timeout = timeout
-        self._started: dict[str, float] = {}
-
-    def overdue(self, opened: OpenStudy) -> bool:
-        if self._timeout is None:
-            return False
-        started = self._started.setdefault(opened.study.study_name, time.monotonic())
-        return time.monotonic() - started > self._timeout
+def _overdue(opened: OpenStudy) -> bool:
+    """Whether the time of a study is up, counted from the first trial of this start."""
+    request = opened.subject.request
+    if request.timeout is None:
+        return False
+    launched = request.launched or _STARTED
+    began = [t.datetime_start.timestamp() for t in opened.trials() if t.datetime_start is not None]
+    first = min((at for at in began if at >= launched), default=None)
+    return first is not None and time.time() - first > request.timeout
 
 
 def _run_all(
     opened: OpenStudy,
     worker: Worker,
-    clock: _Clock,
     request: TuningRequest,
     on_trial: OnTrial | None,
 ) -> str:
     """Run trials of a study as long as there are any: ``worked``, ``wait`` or ``done``."""
     state = "wait"
     while True:
-        reserved = reserve(opened, worker, trials=request.trials, overdue=clock.overdue(opened))
+        reserved = reserve(opened, worker, trials=request.trials, overdue=_overdue(opened))
         if isinstance(reserved, str):
             return "done" if reserved == "done" else state
         with _fits_optuna():
@@ -111,7 +109,5 @@ def _fits_optuna() -> Iterator[None]:
 
 def counts(studies: Sequence[OpenStudy]) -> tuple[int, int]:
     """Finished trials of all studies, and those asked for."""
-    from corespot.tune.study import FINISHED
-
     finished = sum(len(opened.trials(*FINISHED)) for opened in studies)
     return finished, sum(opened.subject.request.trials for opened in studies)
