@@ -1,9 +1,10 @@
 """What pruning saves: inner fits with and without, and the best value either way.
 
-    python benchmarks/tuning_pruning.py PROJECT TASK MODEL [--trials 30]
+    python benchmarks/tuning_pruning.py [PROJECT TASK MODEL] [--trials 30]
 
-PROJECT is a folder in which `make run` has been; the studies of the first outer fold are made
-anew, in a folder that is removed again, once for each pruner.
+PROJECT is a folder in which `make run` has been; without one, conv1d is tuned on the synthetic
+study of the tuning benchmarks. The study of the first outer fold is made anew for each pruner, in
+a folder that is removed again. Settings are proposed at random, the same for each pruner.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
+
+from tuning_problem import make_request
 
 from corespot.params import load_params
 from corespot.requests import tuning_request
@@ -44,20 +47,28 @@ def measured(request: TuningRequest) -> dict[str, object]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("project")
-    parser.add_argument("task")
-    parser.add_argument("model")
+    parser.add_argument("project", nargs="?")
+    parser.add_argument("task", nargs="?")
+    parser.add_argument("model", nargs="?")
     parser.add_argument("--trials", type=int, default=30)
     given = parser.parse_args()
-    os.chdir(given.project)
-    params = load_params()
-    request = tuning_request(params, given.task, given.model, given.trials)
-    found = {}
+    if given.project:
+        os.chdir(given.project)
+        request = tuning_request(load_params(), given.task, given.model, given.trials)
+        compare(request)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        settings = {"epochs": 4}
+        compare(make_request(Path(folder), model="conv1d", trials=given.trials, settings=settings))
+
+
+def compare(request: TuningRequest) -> None:
     for pruner in ("none", "wilcoxon", "median"):
         # Not nested: one study, that of the first outer fold.
-        tune = request.tune.model_copy(update={"pruner": pruner, "nested": False})
-        found[pruner] = measured(replace(request, tune=tune))
-        print(pruner, json.dumps(found[pruner]), flush=True)
+        tune = request.tune.model_copy(
+            update={"pruner": pruner, "nested": False, "sampler": "random"}
+        )
+        print(pruner, json.dumps(measured(replace(request, tune=tune))), flush=True)
 
 
 if __name__ == "__main__":

@@ -140,5 +140,11 @@ class StudySubject:
         ]
         text = json.dumps(about, sort_keys=True, default=str)
         digest = hashlib.sha256(text.encode()).hexdigest()[:8]
-        which = f"repeat{self.fold.repeat}-fold{self.fold.index}" if tune.nested else "hold-in"
-        return f"{request.task.name} {request.model} {which} {digest}"
+        return f"{self.place} {digest}"
+
+    @property
+    def place(self) -> str:
+        """Task, model and outer fold."""
+        request, fold = self.request, self.fold
+        which = f"repeat{fold.repeat}-fold{fold.index}" if request.tune.nested else "hold-in"
+        return f"{request.task.name} {request.model} {which}"

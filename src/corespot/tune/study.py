@@ -105,7 +105,7 @@ def reserve(opened: OpenStudy, worker: Worker, *, trials: int, overdue: bool = F
         crashed = sum(CRASHED in t.user_attrs for t in opened.trials(TrialState.FAIL))
         asked = finished + running + crashed
         study.sampler = make_sampler(
-            tune.sampler, derive_seed(tune.seed, "sampler", study.study_name, asked)
+            tune.sampler, derive_seed(tune.seed, "sampler", opened.subject.place, asked)
         )
         trial = study.ask()
         worker.sign(trial)
