@@ -174,5 +174,10 @@ def test_workers_share_cores_and_take_turns_among_gpus() -> None:
     tight = plan_workers(4, device="auto", needed_bytes=6 * gib, free_bytes=[17 * gib], n_cores=2)
     assert len(tight.environments) == 2
     assert "2 of 4 workers: each needs about 8.0 GiB" in tight.note
+    uneven = plan_workers(
+        4, device="auto", needed_bytes=gib, free_bytes=[80 * gib, 3 * gib], n_cores=8
+    )
+    taken = [dict(env)["CUDA_VISIBLE_DEVICES"] for env in uneven.environments]
+    assert taken == ["0", "1", "0", "0"]
     cpu = plan_workers(3, device="cpu", needed_bytes=gib, n_cores=2)
     assert [dict(env) for env in cpu.environments] == [{"OMP_NUM_THREADS": "1"}] * 3
