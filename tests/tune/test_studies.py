@@ -536,3 +536,20 @@ def test_the_published_setting_is_seen_to_its_end(
         trial_module.run_trial(opened, configured, worker)
         trial_module.run_trial(opened, published, worker)
     assert fold_outcome(opened)["published_value"] == pytest.approx(np.mean(bad))
+
+
+def test_a_setting_of_params_is_not_taken_over_from_a_trial_stopped_early(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, bad = [0.8 + 0.01 * i for i in range(6)], [0.6 + 0.01 * i for i in range(6)]
+    monkeypatch.setattr(trial_module, "score_inner_fold", scripted({0.01: good, 0.5: bad}))
+    space = {"space": {"c": [0.01, 0.5]}, "inner": {"k": 2, "repeats": 3}, "sampler": "random"}
+    first = make_request(tmp_path, trials=6, **space)
+    work(first)
+    opened = studies_of(first)[0]
+    assert any(t.params["c"] == 0.5 and t.user_attrs["pruned_early"] for t in opened.trials())
+    second = make_request(tmp_path, settings={"c": 0.5}, trials=7, **space)
+    work(second)
+    added = opened.trials()[6]
+    assert fold_outcome(studies_of(second)[0])["configured_value"] == pytest.approx(np.mean(bad))
+    assert added.user_attrs["role"] == "configured" and len(added.intermediate_values) == 6

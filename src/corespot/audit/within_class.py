@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -199,10 +200,11 @@ def within_class_leakage(
     largest = perms.test(lambda order: omega_squared(order).max(axis=1))
     alone = [largest]
     if scores.shape[1] > 1:
-        alone = [
-            perms.test(lambda order, at=at: omega_squared(order)[:, at])  # type: ignore[misc]
-            for at in range(scores.shape[1])
-        ]
+
+        def of_class(order: Ints, at: int) -> Floats:
+            return omega_squared(order)[:, at]
+
+        alone = [perms.test(partial(of_class, at=at)) for at in range(scores.shape[1])]
     tests = alone if len(alone) == len(classes) else alone * len(classes)
     used = held[:, list(parts)].any(axis=1)
     return WithinClassLeakage(

@@ -9,7 +9,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from corespot.train.estimator import default_settings
-from corespot.tune.attributes import ADAPTED, FINISHED, ROLE
+from corespot.tune.attributes import ADAPTED, FINISHED, PRUNED_EARLY, ROLE
 from corespot.tune.request import StudySubject, TuningRequest
 from corespot.tune.space import configured, encoded, published
 
@@ -42,7 +42,7 @@ def enqueue_first_trials(study: optuna.Study, subject: StudySubject) -> None:
 
 
 def published_trial(trials: Sequence[FrozenTrial]) -> FrozenTrial | None:
-    """The finished trial of the published setting, a complete one if there is."""
+    """The finished trial of the published setting, one that saw every fold if there is."""
     return _complete_first([t for t in trials if t.user_attrs.get(ROLE) == PUBLISHED])
 
 
@@ -55,7 +55,11 @@ def configured_trial(trials: Sequence[FrozenTrial], request: TuningRequest) -> F
 
 def _complete_first(trials: Sequence[FrozenTrial]) -> FrozenTrial | None:
     finished = [t for t in trials if t.state in FINISHED]
-    return min(finished, key=lambda t: t.state != TrialState.COMPLETE, default=None)
+    return min(
+        finished,
+        key=lambda t: (t.state != TrialState.COMPLETE, bool(t.user_attrs.get(PRUNED_EARLY))),
+        default=None,
+    )
 
 
 def _outside_of_space(request: TuningRequest) -> dict[str, Any]:

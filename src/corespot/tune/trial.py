@@ -86,7 +86,7 @@ def run_trial(opened: OpenStudy, trial: optuna.Trial, worker: Worker) -> FrozenT
             _fail(opened, trial, error)
             raise
         return _try_smaller(opened, trial, settings, request.space)
-    except Exception as error:
+    except Exception as error:  # a fault of the program: noted on the trial, then raised
         _fail(opened, trial, error)
         raise
     finally:
@@ -165,9 +165,15 @@ def _epoch_check(
 
 
 def _twin(opened: OpenStudy, trial: optuna.Trial) -> FrozenTrial | None:
-    """A complete trial of the same setting: every fit is seeded, it would give the same again."""
+    """A complete trial of the same setting: every fit is seeded, it would give the same again.
+
+    An enqueued setting is seen to its end, so that one stopped early does not stand for it.
+    """
+    enqueued = ROLE in trial.user_attrs
     for other in opened.trials(TrialState.COMPLETE):
-        if other.number != trial.number and other.params == trial.params:
+        partial = bool(other.user_attrs.get(PRUNED_EARLY))
+        same = other.number != trial.number and other.params == trial.params
+        if same and not (enqueued and partial):
             return other
     return None
 

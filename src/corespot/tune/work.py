@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
-import optuna
 from optuna.storages import BaseStorage
 
 from corespot.tune.attributes import FINISHED
@@ -89,22 +87,10 @@ def _run_all(
         reserved = reserve(opened, worker, trials=request.trials, overdue=_overdue(opened))
         if isinstance(reserved, str):
             return "done" if reserved == "done" else state
-        with _fits_optuna():
-            run_trial(opened, reserved, worker)
+        run_trial(opened, reserved, worker)
         state = "worked"
         if on_trial is not None:
             on_trial(opened)
-
-
-@contextmanager
-def _fits_optuna() -> Iterator[None]:
-    """Optuna's own remarks on single trials are in the studies; a terminal has a bar instead."""
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        yield
-    finally:
-        optuna.logging.set_verbosity(before)
 
 
 def counts(studies: Sequence[OpenStudy]) -> tuple[int, int]:
