@@ -8,6 +8,7 @@ from corespot.cohort.tasks import select_spots
 from corespot.errors import TuneError
 from corespot.io.folds import read_folds
 from corespot.io.store import SpectraStore
+from corespot.models.registry import entry
 from corespot.params import Params
 from corespot.tracking.store import project_root
 from corespot.tune.request import TuningRequest
@@ -39,6 +40,8 @@ def tuning_request(
 
     Raises
     ------
+    ModelError
+        If there is no such model.
     ParamsError
         If there is no such task, or the search space is none.
     StoreError
@@ -46,6 +49,7 @@ def tuning_request(
     TuneError
         If no trials are asked for, or nothing may vary.
     """
+    entry(model)  # a misspelt name is told as such
     definition = params.task(task).plain()
     tune = params.tune.model_copy(update={"storage": storage_url(params)})
     wanted = tune.trials_of(task, model) if trials is None else trials
