@@ -1,0 +1,1 @@
+"""Ways out of confounding: training that cannot read the measurement so easily."""
