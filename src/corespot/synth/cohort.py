@@ -114,21 +114,25 @@ class SyntheticCohort:
 
     @cached_property
     def cores(self) -> pd.DataFrame:
-        """Core table: core, tma, patient, organ, subtype, acquisition_date."""
+        """Core table: core, tma, patient, organ, subtype, acquisition_date.
+
+        With control cores also `control`: 1 on them, 0 on all others.
+        """
         rows = []
         for plan, tissue in zip(self.plans, self.tissues, strict=True):
             for name, at in zip(tissue.core_names, tissue.core_patient, strict=True):
                 patient = plan.patients[at]
-                rows.append(
-                    {
-                        "core": name,
-                        "tma": plan.tma,
-                        "patient": patient.patient,
-                        "organ": patient.organ,
-                        "subtype": patient.subtype,
-                        "acquisition_date": plan.acquisition_date,
-                    }
-                )
+                row: dict[str, str | int] = {
+                    "core": name,
+                    "tma": plan.tma,
+                    "patient": patient.patient,
+                    "organ": patient.organ,
+                    "subtype": patient.subtype,
+                    "acquisition_date": plan.acquisition_date,
+                }
+                if self.settings.design.control_cores:
+                    row["control"] = int(patient.control)
+                rows.append(row)
         return pd.DataFrame(rows)
 
     @cached_property

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from corespot.settings import Settings
 
@@ -18,6 +18,8 @@ Organ = Literal["lung", "pancreas"]
 ORGANS: tuple[Organ, Organ] = ("lung", "pancreas")
 #: Classes of the column `subtype`, which only lung patients have.
 SUBTYPES = ("AD", "SQ")
+#: Patient from whom all control cores were taken; the same in a counterfactual cohort.
+CONTROL_PATIENT = "CONTROL"
 #: Measurement campaigns; TMAs of one campaign share the larger part of their artifacts.
 CAMPAIGNS = ("A", "B")
 #: Share of a TMA's patients that are of its home organ.
@@ -64,22 +66,48 @@ class DesignSettings(Settings):
     counterfactual : bool
         Break the tie between class and campaign: every TMA of every campaign holds every class,
         with new patients on new TMAs but the same instrument (peptides, markers, campaigns).
+    control_cores : int
+        Control cores on every TMA: one and the same tissue, of no organ and no subtype.
     """
 
     name: DesignName = "nested"
     lung: OrganSettings = Field(default_factory=OrganSettings)
     pancreas: OrganSettings = Field(default_factory=OrganSettings)
     counterfactual: bool = False
+    control_cores: int = Field(default=0, ge=0, le=20)
+
+    @model_serializer(mode="wrap")
+    def _without_controls_as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Cohorts without control cores keep every byte of the truth that is written with them.
+        values: dict[str, Any] = plain(self)
+        if not self.control_cores:
+            values.pop("control_cores", None)
+        return values
 
 
 @dataclass(frozen=True)
 class PatientPlan:
-    """A patient to be put on a TMA: name, organ, subtype (empty unless lung), number of cores."""
+    """A patient to be put on a TMA.
+
+    Parameters
+    ----------
+    patient : str
+        Name.
+    organ : {"lung", "pancreas", ""}
+        Organ; empty for control tissue.
+    subtype : str
+        Subtype; empty unless lung.
+    n_cores : int
+        Cores on the TMA.
+    control : bool
+        Whether these are the control cores, which every TMA has.
+    """
 
     patient: str
-    organ: Organ
+    organ: Organ | Literal[""]
     subtype: str
     n_cores: int
+    control: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,6 +122,8 @@ class TmaPlan:
 
 def plan_tmas(settings: DesignSettings, rng: np.random.Generator) -> tuple[TmaPlan, ...]:
     """Put patients of both organs on the TMAs of a design; each patient sits on one TMA.
+
+    Control tissue, if any, comes last on every TMA and leaves all else as it is without.
 
     Parameters
     ----------
@@ -113,6 +143,9 @@ def plan_tmas(settings: DesignSettings, rng: np.random.Generator) -> tuple[TmaPl
     n_patients = 0
     n_lung = 0
     n_acquired = dict.fromkeys(CAMPAIGNS, 0)
+    controls: tuple[PatientPlan, ...] = ()
+    if settings.control_cores:
+        controls = (PatientPlan(CONTROL_PATIENT, "", "", settings.control_cores, control=True),)
     for home, other in (ORGANS, ORGANS[::-1]):
         group = settings.lung if home == "lung" else settings.pancreas
         for index in range(group.n_tmas):
@@ -135,7 +168,7 @@ def plan_tmas(settings: DesignSettings, rng: np.random.Generator) -> tuple[TmaPl
                     tma=f"{prefix}TMA{len(plans) + 1:02d}",
                     campaign=campaign,
                     acquisition_date=_date(campaign, n_acquired[campaign], settings.counterfactual),
-                    patients=tuple(patients[at] for at in order),
+                    patients=tuple(patients[at] for at in order) + controls,
                 )
             )
             n_acquired[campaign] += 1

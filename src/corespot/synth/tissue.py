@@ -70,15 +70,21 @@ class TmaTissue:
 
 
 def lay_out_tma(plan: TmaPlan, settings: TissueSettings, rng: np.random.Generator) -> TmaTissue:
-    """Place the cores of a TMA in rows and columns and draw the tumour region of each."""
+    """Place the cores of a TMA in rows and columns and draw the tumour region of each.
+
+    Control cores come after the others, which lie where they would lie without them.
+    """
     core_patient = np.repeat(
         np.arange(len(plan.patients)), [patient.n_cores for patient in plan.patients]
     ).astype(np.int64)
-    core_patient = rng.permutation(core_patient)
+    is_control = np.array([patient.control for patient in plan.patients])[core_patient]
+    controls = core_patient[is_control]
+    core_patient = rng.permutation(core_patient[~is_control])
+    n_columns = int(np.ceil(np.sqrt(core_patient.size)))
+    core_patient = np.concatenate([core_patient, controls])
     n_cores = core_patient.size
     largest = int(np.floor(settings.core_radius[1]))
     pitch = 2 * largest + 1 + settings.gap
-    n_columns = int(np.ceil(np.sqrt(n_cores)))
     n_rows = int(np.ceil(n_cores / n_columns))
 
     points: list[IntArray] = []
