@@ -166,7 +166,8 @@ def _median_of(known: Sequence[ClassShares]) -> ClassShares:
     draws = {
         name: np.median([each.draws[name] for each in known], axis=0)
         for name in names
-        if len({each.draws[name].size for each in known}) == 1
+        if all(name in each.draws for each in known)
+        and len({each.draws[name].size for each in known}) == 1
     }
     return ClassShares(
         shares={name: float(np.median([each.shares[name] for each in known])) for name in names},

@@ -1,0 +1,130 @@
+"""The synthetic cohorts of the audit's benchmark: designs, artifact families and strengths."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from corespot.seeding import generator
+from corespot.synth.cohort import SynthSettings
+from corespot.synth.confounds import DEFAULT_WEIGHTS, FAMILIES
+
+Part = Literal["tuning", "testing"]
+
+#: First seed of either part; no seed is ever used for both.
+FIRST_SEED: dict[Part, int] = {"tuning": 100_000, "testing": 500_000}
+#: How often each design occurs.
+DESIGNS = {"nested": 0.5, "balanced": 0.2, "partial": 0.15, "nested_mixed": 0.15}
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """What is drawn for one cohort of the benchmark.
+
+    Parameters
+    ----------
+    seed : int
+        Its seed, from which all else follows.
+    design : str
+        How classes lie on TMAs and campaigns.
+    families : tuple of str
+        Artifact families that occur; none for cohorts without artifacts.
+    amplitude : float
+        Their strength.
+    rho : float
+        Share of their variance that a campaign's TMAs have in common.
+    n_markers : int
+        Peptides that truly differ between the classes.
+    largest_log_fold : float
+        Size of the largest such difference.
+    patients_per_tma : int
+        Patients on a TMA.
+    """
+
+    seed: int
+    design: str
+    families: tuple[str, ...]
+    amplitude: float
+    rho: float
+    n_markers: int
+    largest_log_fold: float
+    patients_per_tma: int
+
+    @property
+    def family(self) -> str:
+        """The family where there is one alone; else ``none`` or ``mixture``."""
+        if not self.families:
+            return "none"
+        return self.families[0] if len(self.families) == 1 else "mixture"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {**asdict(self), "families": list(self.families), "family": self.family}
+
+    def settings(self) -> SynthSettings:
+        """The cohort: 4 + 4 TMAs, one core a patient and two control cores a TMA, 6,400 bins."""
+        organ = {
+            "n_tmas": 4,
+            "patients_per_tma": self.patients_per_tma,
+            "cores_per_patient": [1.0],
+        }
+        return SynthSettings.parse(
+            {
+                "design": {
+                    "name": self.design,
+                    "lung": organ,
+                    "pancreas": organ,
+                    "control_cores": 2,
+                },
+                "biology": {
+                    "n_organ": self.n_markers,
+                    "organ_log_fold": [0.3, self.largest_log_fold],
+                },
+                "tissue": {"core_radius": [1.0, 1.5], "background_per_tma": 0},
+                "artifacts": {
+                    "amplitude": self.amplitude,
+                    "rho": self.rho,
+                    "weights": {name: DEFAULT_WEIGHTS[name] for name in self.families},
+                },
+            },
+            f"cohort {self.seed}",
+        )
+
+
+def draw_cohort(seed: int) -> Cohort:
+    """Draw design, families and strengths of a cohort.
+
+    A quarter has no artifacts; of the others two fifths have all eight families, one fifth two to
+    four, two fifths one alone, which then has to be stronger to be seen at all.
+    """
+    rng = generator(seed, "audit benchmark")
+    design = str(rng.choice(list(DESIGNS), p=list(DESIGNS.values())))
+    kind = rng.choice(["none", "all", "some", "one"], p=[0.25, 0.3, 0.15, 0.3])
+    strongest = rng.permutation(FAMILIES).tolist()
+    families = {
+        "none": (),
+        "all": FAMILIES,
+        "some": tuple(strongest[: int(rng.integers(2, 5))]),
+        "one": (strongest[0],),
+    }[str(kind)]
+    low, high = {"none": (0.0, 0.0), "all": (0.03, 0.6), "some": (0.05, 1.0), "one": (0.1, 2.0)}[
+        str(kind)
+    ]
+    share = rng.random()
+    return Cohort(
+        seed=seed,
+        design=design,
+        families=tuple(str(name) for name in families),
+        amplitude=round(float(low * (high / low) ** share), 4) if low else 0.0,
+        rho=round(float(rng.uniform(0.4, 0.9)), 3),
+        n_markers=int(rng.integers(3, 51)),
+        largest_log_fold=round(float(rng.uniform(0.6, 1.5)), 3),
+        patients_per_tma=int(rng.integers(9, 14)),
+    )
+
+
+def cohorts(part: Part, n: int) -> Iterator[Cohort]:
+    """The first `n` cohorts of a part."""
+    for index in range(n):
+        yield draw_cohort(FIRST_SEED[part] + index)

@@ -1,0 +1,101 @@
+"""Train, audit and break models on fresh synthetic cohorts; one JSON line a cohort and model.
+
+    python benchmarks/audit/measure.py tuning --cohorts 120 --out data/audit-benchmark
+
+Cohorts that are in the file already are left as they are, so that the run can be stopped and gone
+on with; ``--workers`` runs several at a time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import time
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from cohorts import Cohort, cohorts
+
+from corespot.audit.simulated_cohort import audit_simulated
+from corespot.progress import track
+
+#: Settings by which the models reach their accuracy on cohorts of this size within seconds.
+MODELS: dict[str, dict[str, Any]] = {
+    "conv1d": {"epochs": 8, "batch_size": 16, "learning_rate": 0.001},
+    "logistic": {},
+    "roc_lda": {},
+    "isotopenet": {"epochs": 6, "batch_size": 16, "learning_rate": 0.005},
+}
+#: Models of every cohort; the others are slower and are asked for by name.
+USUAL = ("conv1d", "logistic", "roc_lda")
+
+
+def measure(cohort: Cohort, models: Iterable[str]) -> list[dict[str, Any]]:
+    """One record a model: what is true, and everything the audit measured."""
+    warnings.simplefilter("ignore")
+    started = time.perf_counter()
+    found = audit_simulated(cohort.settings(), cohort.seed, {name: MODELS[name] for name in models})
+    seconds = time.perf_counter() - started
+    return [
+        {
+            "cohort": cohort.as_dict(),
+            "model": name,
+            "balanced_accuracy": one.balanced_accuracy,
+            "counterfactual": one.counterfactual,
+            "drop": one.drop,
+            "readings": one.audit.readings.as_dict(),
+            "not_applicable": one.audit.readings.not_applicable(),
+            "seconds": round(seconds, 2),
+        }
+        for name, one in found.items()
+    ]
+
+
+def read_records(path: Path) -> list[dict[str, Any]]:
+    """All whole lines of a file; half a line at its end is what an interruption left."""
+    if not path.is_file():
+        return []
+    lines = path.read_text(encoding="utf-8").split("\n")[:-1]
+    return [json.loads(line) for line in lines]
+
+
+def _job(job: tuple[Cohort, tuple[str, ...]]) -> list[dict[str, Any]]:
+    return measure(*job)
+
+
+def main() -> None:
+    """Measure what is not measured yet."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("part", choices=["tuning", "testing"])
+    parser.add_argument("--cohorts", type=int, default=200)
+    parser.add_argument("--models", nargs="+", choices=list(MODELS), default=list(USUAL))
+    parser.add_argument("--design", help="only cohorts of this design")
+    parser.add_argument("--workers", type=int, default=multiprocessing.cpu_count())
+    parser.add_argument("--out", type=Path, default=Path("data/audit-benchmark"))
+    wanted = parser.parse_args()
+    wanted.out.mkdir(parents=True, exist_ok=True)
+    path = wanted.out / f"{wanted.part}.jsonl"
+    known = {(one["cohort"]["seed"], one["model"]) for one in read_records(path)}
+    jobs = [
+        (cohort, tuple(name for name in wanted.models if (cohort.seed, name) not in known))
+        for cohort in cohorts(wanted.part, wanted.cohorts)
+        if wanted.design in (None, cohort.design)
+    ]
+    jobs = [job for job in jobs if job[1]]
+    whole = "\n".join(json.dumps(one) for one in read_records(path))
+    path.write_text(whole + "\n" if whole else "", encoding="utf-8")
+    with (
+        path.open("a", encoding="utf-8") as file,
+        multiprocessing.get_context("spawn").Pool(wanted.workers) as pool,
+    ):
+        done = pool.imap_unordered(_job, jobs)
+        for records in track(done, label="audit benchmark", unit="cohorts", total=len(jobs)):
+            file.write("".join(json.dumps(one) + "\n" for one in records))
+            file.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,281 @@
+"""The audit of one model on one task: all that was measured, over its folds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from corespot.audit.applicable import NotApplicable
+from corespot.audit.association import Association, associate, read_column
+from corespot.audit.changed_spectra import log_odds
+from corespot.audit.class_shares import ARTIFACT, NON_PEPTIDE, ArtifactShare, combine_folds
+from corespot.audit.control_cores import (
+    ControlCoreDependence,
+    class_gaps,
+    class_shares_of_tmas,
+    control_core_dependence,
+)
+from corespot.audit.fold_audit import FoldAudit, audit_fold
+from corespot.audit.gap_parts import ARTIFACT_PARTS
+from corespot.audit.negative_controls import NegativeControls
+from corespot.audit.profile_indicators import INDICATORS
+from corespot.audit.readings import Reading, Readings, median_reading
+from corespot.audit.regrouped import RegroupedScores
+from corespot.audit.within_class import WithinClassLeakage, within_class_leakage
+from corespot.cohort.groups import unit_ids
+from corespot.cohort.positions import SpotPositions
+from corespot.cohort.splits import Fold, FoldTable
+from corespot.cohort.tasks import TaskSpots
+from corespot.io.store import SpectraStore
+from corespot.train.estimator import where_they_lie
+
+FloatArray = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
+Leakage = WithinClassLeakage | NotApplicable
+
+#: The column whose leakage enters the verdict.
+TMA = "tma"
+_NOT_REGROUPED = NotApplicable(
+    "the model was not trained with patients held out; set audit.patient_folds in params.yaml"
+)
+_NO_CONTROLS = NotApplicable(
+    "no control cores: put cores of one tissue on every TMA and mark them in cores.csv "
+    "(column control)"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class ModelAudit:
+    """What was measured of one model on one task.
+
+    Parameters
+    ----------
+    task : TaskSpots
+        The task.
+    model : str
+        Registered name.
+    folds : tuple of FoldAudit
+        Every fold by itself.
+    tie : Association or NotApplicable
+        Of label and TMA.
+    share : ArtifactShare
+        Median over folds.
+    regrouped : RegroupedScores or NotApplicable
+        Scores with patients held out.
+    leakage : mapping of str to WithinClassLeakage or NotApplicable
+        Of every metadata column.
+    control_cores : ControlCoreDependence or NotApplicable
+        What control cores say.
+    readings : Readings
+        All indicators as numbers.
+    """
+
+    task: TaskSpots
+    model: str
+    folds: tuple[FoldAudit, ...]
+    tie: Association | NotApplicable
+    share: ArtifactShare
+    regrouped: RegroupedScores | NotApplicable
+    leakage: Mapping[str, Leakage]
+    control_cores: ControlCoreDependence | NotApplicable
+    readings: Readings
+
+
+def audit_model(
+    store: SpectraStore,
+    task: TaskSpots,
+    folds: FoldTable,
+    load: Callable[[Fold], Any],
+    *,
+    model: str,
+    regrouped: RegroupedScores | NotApplicable = _NOT_REGROUPED,
+    columns: Mapping[str, npt.NDArray[Any]] | None = None,
+    control_rows: Rows | None = None,
+    negative: Callable[[Fold], NegativeControls | None] = lambda fold: None,
+    n_bootstrap: int = 1000,
+    seed: int = 0,
+    track: Callable[[Sequence[Fold]], Iterable[Fold]] = list,
+) -> ModelAudit:
+    """Audit a cross-validated model.
+
+    Parameters
+    ----------
+    store : SpectraStore
+        Spectra of the cohort.
+    task : TaskSpots
+        Rows and labels, control cores not among them.
+    folds : FoldTable
+        The folds the models were trained on.
+    load : callable
+        Gives the fitted estimator of a fold; one is held at a time.
+    model : str
+        Registered name.
+    regrouped : RegroupedScores or NotApplicable
+        Scores of the same model with patients held out; without them leakage does not apply.
+    columns : mapping of str to ndarray, shape (n_spots,)
+        Metadata of the task's spots whose leakage is looked at besides the TMA's.
+    control_rows : ndarray of int64, optional
+        Rows of the store that are control cores.
+    negative : callable
+        Gives a fold's negative controls if they are known from another model's audit.
+    n_bootstrap : int
+        Draws of patients behind intervals.
+    seed : int
+        Seed of everything random.
+    track : callable
+        Wraps the folds in a progress bar.
+
+    Raises
+    ------
+    FoldError
+        If the folds are of other spots.
+    ModelError
+        If a model does not fit the spectra or the classes.
+    """
+    folds.check_task(task)
+    audited: list[FoldAudit] = []
+    on_controls: list[FloatArray] = []
+    controls = np.zeros(0, dtype=np.int64) if control_rows is None else control_rows
+    places = (
+        where_they_lie(model, SpotPositions.of(store.spots.iloc[controls].reset_index(drop=True)))
+        if len(controls)
+        else {}
+    )
+    for fold in track(list(folds)):
+        estimator = load(fold)
+        audited.append(
+            audit_fold(
+                store,
+                task,
+                fold,
+                estimator,
+                model=model,
+                seed=seed,
+                n_bootstrap=n_bootstrap,
+                controls=negative(fold),
+            )
+        )
+        if len(controls):
+            on_controls.append(
+                log_odds(estimator, store.take(controls), task.classes, places=places)
+            )
+    units = unit_ids(task.spots, "patient")
+    leakage = _leakage(task, units, regrouped, columns or {}, seed)
+    seen = _control_cores(store, task, audited, controls, on_controls, seed)
+    tie = associate(
+        task.y,
+        len(task.classes),
+        units,
+        read_column(task.group_of(TMA)),
+        "categorical",
+        seed=seed,
+    )
+    share = combine_folds([one.share for one in audited])
+    return ModelAudit(
+        task,
+        model,
+        tuple(audited),
+        tie,
+        share,
+        regrouped,
+        leakage,
+        seen,
+        Readings(_readings(audited, tie, share, regrouped, leakage[TMA], seen)),
+    )
+
+
+def _leakage(
+    task: TaskSpots,
+    units: npt.NDArray[np.str_],
+    regrouped: RegroupedScores | NotApplicable,
+    columns: Mapping[str, npt.NDArray[Any]],
+    seed: int,
+) -> dict[str, Leakage]:
+    looked_at = {TMA: task.group_of(TMA), **columns}
+    if isinstance(regrouped, NotApplicable):
+        return dict.fromkeys(looked_at, regrouped)
+    return {
+        name: within_class_leakage(
+            regrouped.scores, units, task.y, values, classes=task.classes, column=name, seed=seed
+        )
+        for name, values in looked_at.items()
+    }
+
+
+def _control_cores(
+    store: SpectraStore,
+    task: TaskSpots,
+    audited: Sequence[FoldAudit],
+    controls: Rows,
+    scores: Sequence[FloatArray],
+    seed: int,
+) -> ControlCoreDependence | NotApplicable:
+    """The mean of the folds' models on control cores, against the gap they make of the classes."""
+    if not len(controls):
+        return _NO_CONTROLS
+    rows = np.concatenate([one.rows for one in audited])
+    at = np.searchsorted(task.rows, rows)
+    gaps = class_gaps(
+        np.concatenate([one.scores for one in audited]),
+        unit_ids(task.spots, "patient")[at],
+        task.y[at],
+    )
+    spots = store.spots.iloc[controls]
+    return control_core_dependence(
+        np.mean(scores, axis=0),
+        spots["core"].astype(str).to_numpy(dtype=str),
+        spots["tma"].astype(str).to_numpy(dtype=str),
+        classes=task.classes,
+        class_shares=class_shares_of_tmas(task),
+        gaps=gaps,
+        tissues=spots["patient"].astype(str).to_numpy(dtype=str),
+        seed=seed,
+    )
+
+
+def _readings(
+    audited: Sequence[FoldAudit],
+    tie: Association | NotApplicable,
+    share: ArtifactShare,
+    regrouped: RegroupedScores | NotApplicable,
+    leakage: Leakage,
+    seen: ControlCoreDependence | NotApplicable,
+) -> dict[str, Reading]:
+    accuracy = float(np.mean([one.balanced_accuracy for one in audited]))
+    found: dict[str, Reading] = {
+        "V": tie if isinstance(tie, NotApplicable) else tie.value,
+        "balanced_accuracy": accuracy,
+        "artifact_share": _largest(share, ARTIFACT),
+    }
+    found |= {part: _largest(share, part) for part in ARTIFACT_PARTS}
+    found["non_peptide"] = _largest(share, NON_PEPTIDE)
+    by_class = seen if isinstance(seen, NotApplicable) else seen.by_class
+    missing = by_class if isinstance(by_class, NotApplicable) else None
+    found["control_share"] = missing or by_class.share  # type: ignore[union-attr]
+    found["control_p"] = missing or by_class.p  # type: ignore[union-attr]
+    found["leakage"] = leakage if isinstance(leakage, NotApplicable) else leakage.leakage
+    found["leakage_p"] = leakage if isinstance(leakage, NotApplicable) else leakage.p
+    found["negative_control"] = median_reading([one.controls.largest for one in audited])
+    found["masking_drop"] = median_reading(
+        [
+            one.masking if isinstance(one.masking, NotApplicable) else one.masking.drop
+            for one in audited
+        ]
+    )
+    found["grouping_gap"] = (
+        regrouped
+        if isinstance(regrouped, NotApplicable)
+        else regrouped.balanced_accuracy - accuracy
+    )
+    for name in INDICATORS:
+        found[name] = median_reading([one.indicators.largest(name) for one in audited])
+    return found
+
+
+def _largest(share: ArtifactShare, part: str) -> Reading:
+    found = share.largest(part)
+    return found if isinstance(found, NotApplicable) else found[1]
