@@ -12,14 +12,14 @@ from corespot.audit.applicable import NotApplicable
 from corespot.audit.association import (
     Association,
     associate,
-    associate_within,
     correlation_ratio,
     cramers_v,
     permute,
-    read_column,
-    shares,
 )
+from corespot.audit.association_within import associate_within
+from corespot.audit.metadata_column import read_column
 from corespot.audit.permutation import MOST_EXACT
+from corespot.audit.unit_tables import shares
 
 
 def one_hot(codes: np.ndarray) -> np.ndarray:

@@ -10,13 +10,13 @@ import pytest
 
 from corespot.audit.applicable import NotApplicable
 from corespot.audit.control_cores import (
-    ClassDependence,
     ControlCoreDependence,
     class_gaps,
     class_shares_of_tmas,
     control_core_dependence,
     find_control_spots,
 )
+from corespot.audit.control_cores_by_class import ClassDependence
 from corespot.audit.within_class import WithinClassLeakage
 from corespot.cohort.tasks import TaskSpots
 

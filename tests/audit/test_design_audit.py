@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 
 from corespot.audit.applicable import NotApplicable
-from corespot.audit.design import DesignAudit, audit_design
+from corespot.audit.association import IN_QUESTION
+from corespot.audit.class_layout import ClassLayout
+from corespot.audit.design import audit_design
+from corespot.audit.design_result import DesignAudit
 from corespot.audit.permutation import holm
-from corespot.audit.repairs import IN_QUESTION, ClassLayout
 from corespot.cohort.tasks import Task, TaskSpots, select_spots
 from corespot.errors import ParamsError
 from corespot.io.cohort_folder import load_cohort

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from corespot.audit.design import DesignAudit, audit_design
+from corespot.audit.design import audit_design
+from corespot.audit.design_result import DesignAudit
 from corespot.cohort.tasks import Task, select_spots
 
 

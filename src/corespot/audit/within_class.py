@@ -11,14 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from corespot.audit.applicable import NotApplicable
-from corespot.audit.association import Kind, read_column, shares
+from corespot.audit.metadata_column import Kind, read_column
 from corespot.audit.permutation import MOST_EXACT, N_DRAWS, Permutations, code_rows
+from corespot.audit.scores_of_class import ScoresOfClass, scores_of_class
+from corespot.audit.unit_tables import ROUNDING, shares, unit_means
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-
-#: Below this share of what it is compared with, a sum of squares is rounding.
-_NOTHING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -67,26 +66,6 @@ class WithinClassLeakage:
         by_class = {name: {"leakage": value, "p": p} for name, (value, p) in self.by_class.items()}
         plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
         return {**plain, "by_class": by_class, "classes_used": list(self.classes_used)}
-
-
-@dataclass(frozen=True, eq=False)
-class _Part:
-    """One class: what its scores and the column's values come to.
-
-    `scores` (n_units, n_scores) less their mean, zero for units of other classes; `column`
-    (n_units, n_columns) standardized over the units of the class.
-    """
-
-    scores: Floats
-    column: Floats
-    n: int
-    effective_levels: float
-
-    def between(self, order: Ints) -> Floats:
-        """Sum of squares that the column explains under each order, shape (b, n_scores)."""
-        products = np.tensordot(self.column[order], self.scores, axes=([1], [0]))
-        explained: Floats = (products**2).sum(axis=1)
-        return explained
 
 
 def within_class_leakage(
@@ -165,22 +144,22 @@ def within_class_leakage(
     names, unit = np.unique(units[known], return_inverse=True)
     kind: Kind = "categorical" if "categorical" in read.kinds(len(names)) else "numeric"
     if kind == "numeric" and read.numbers is not None:
-        table = (np.bincount(unit, read.numbers[known]) / np.bincount(unit))[:, None]
+        table = unit_means(unit, read.numbers[known])[:, None]
     else:
         table = shares(unit, read.codes[known], len(names), len(read.levels))
     group = y[known]
     held = np.zeros((len(names), int(group.max()) + 1), dtype=bool)
     held[unit, group] = True
-    parts: dict[int, _Part] = {}
+    parts: dict[int, ScoresOfClass] = {}
     for one in range(held.shape[1]):
         here = group == one
-        part = _part(scores[known][here], unit[here], table, held[:, one], kind)
+        part = scores_of_class(scores[known][here], unit[here], table, held[:, one], kind)
         if part is not None:
             parts[one] = part
     if not parts:
         return NotApplicable(_why_not(table, held, kind, column))
     total = np.sum([(part.scores**2).sum(axis=0) for part in parts.values()], axis=0)
-    if not np.any(total > _NOTHING * (scores[known] ** 2).sum(axis=0)):
+    if not np.any(total > ROUNDING * (scores[known] ** 2).sum(axis=0)):
         return NotApplicable("the model gives all units of a class the same score")
     df_between = sum(part.effective_levels for part in parts.values())
     df_within = sum(part.n - 1 for part in parts.values()) - df_between
@@ -188,7 +167,7 @@ def within_class_leakage(
     def omega_squared(order: Ints) -> Floats:
         between = np.sum([part.between(order) for part in parts.values()], axis=0)
         noise = (total - between) / df_within
-        omega: Floats = (between - df_between * noise) / np.maximum(total + noise, _NOTHING)
+        omega: Floats = (between - df_between * noise) / np.maximum(total + noise, ROUNDING)
         return omega
 
     perms = Permutations(code_rows(table), code_rows(held), seed, most_exact, n_draws)
@@ -233,39 +212,13 @@ def _score_table(logits: Floats, n_classes: int) -> Floats:
     return table[:, -1:] if n_classes == 2 else table
 
 
-def _part(
-    scores: Floats, unit: Ints, table: Floats, held: npt.NDArray[np.bool_], kind: Kind
-) -> _Part | None:
-    """The units of one class; None if the column says nothing there."""
-    n = int(held.sum())
-    if n < 3:
-        return None
-    counts = np.bincount(unit, minlength=len(held))
-    means = np.zeros((len(held), scores.shape[1]))
-    np.add.at(means, unit, scores)
-    means[held] /= counts[held, None]
-    means[held] -= means[held].mean(axis=0)
-    values = table[held]
-    if kind == "numeric":
-        centre, scale = values.mean(axis=0), np.sqrt(values.var(axis=0) * n)
-        standard = (table - centre) / scale if scale[0] > _NOTHING * np.abs(values).max() else None
-    else:
-        total = values.sum(axis=0)
-        present = total > 0
-        standard = (table[:, present] - total[present] / n) / np.sqrt(total[present])
-    if standard is None:
-        return None
-    effective = float((standard[held] ** 2).sum())
-    if effective < 1e-9 or n - 1 - effective < 1e-9:
-        return None
-    return _Part(means, standard, n, effective)
-
-
 def _n_levels(table: Floats, kind: Kind) -> int:
+    """Different values of the column among the units of a table of shares, or of numbers."""
     return len(np.unique(table)) if kind == "numeric" else int(table.any(axis=0).sum())
 
 
 def _why_not(table: Floats, held: npt.NDArray[np.bool_], kind: Kind, column: str) -> str:
+    """Why no class has units to compare; `held` (n_units, n_classes) says who has spots of it."""
     several = any(_n_levels(table[one], kind) > 1 for one in held.T if one.any())
     if not several:
         return (
