@@ -51,6 +51,10 @@ class TuneError(CorespotError):
     """A study cannot be made, opened or finished."""
 
 
+class AuditError(CorespotError):
+    """An audit cannot be made, or its calibration cannot be read."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """One thing wrong with a cohort.

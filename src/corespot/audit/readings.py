@@ -39,6 +39,8 @@ MEANINGS: Mapping[str, str] = {
     "forbidden_defect_energy": "energy density of the profile where no peptide can be",
     "derivative_shape": "share of the profile on peaks that follows their slope",
     "counterfactual_drop": "accuracy lost on the second cohort, whose design is broken",
+    "counterfactual_drop_low": "lower end of its 95 % interval over patients",
+    "counterfactual_drop_high": "upper end of its 95 % interval over patients",
 }
 
 
