@@ -1,4 +1,4 @@
-"""Cramér's V and the correlation ratio against textbook forms; p at its level; what is read."""
+"""Cramér's V and the correlation ratio against textbook forms; p at its level."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from corespot.audit.association import (
     cramers_v,
     permute,
 )
-from corespot.audit.association_within import associate_within
 from corespot.audit.metadata_column import read_column
 from corespot.audit.permutation import MOST_EXACT
 from corespot.audit.unit_tables import shares
@@ -147,37 +146,6 @@ def test_p_keeps_its_level_when_nothing_is_associated(kind: str, mixed: bool) ->
     assert rejected / n <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / n)
 
 
-def test_within_units_sees_what_between_units_hides() -> None:
-    rng = np.random.default_rng(11)
-    units = np.repeat([f"C{i:02d}" for i in range(10)], 20)
-    label = np.tile(np.repeat([0, 1], 10), 10)
-    order = rng.normal(0, 100, 10).repeat(20) + np.tile(np.arange(20), 10)
-    between = associate(label, 2, units, read_column(order), "numeric")
-    within = associate_within(label, units, order)
-    assert isinstance(between, Association) and between.value == 0.0
-    assert isinstance(within, Association) and within.value == pytest.approx(1.0)
-    assert within.test.exact and within.test.n_arrangements == 2**10
-    assert within.test.p == pytest.approx(2 / 2**10)
-    flipped = np.where(np.arange(200) // 20 % 2 == 0, label, 1 - label)
-    even = associate_within(flipped, units, order)
-    assert isinstance(even, Association) and even.value < 0.1 and even.test.p > 0.5
-
-
-def test_within_units_keeps_its_level() -> None:
-    rng = np.random.default_rng(5)
-    rejected = 0
-    for seed in range(200):
-        units = np.repeat(np.arange(8).astype(str), 12)
-        cut = np.repeat(rng.integers(2, 10, 8), 12)
-        side = np.repeat(rng.integers(0, 2, 8), 12)
-        label = (np.tile(np.arange(12), 8) < cut) ^ side.astype(bool)
-        x = np.tile(np.arange(12.0), 8)
-        found = associate_within(label.astype(np.int64), units, x, seed=seed)
-        assert isinstance(found, Association)
-        rejected += found.test.p <= 0.05
-    assert rejected / 200 <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 200)
-
-
 def test_random_permutations_take_over_and_power_is_there() -> None:
     rng = np.random.default_rng(2)
     label = np.repeat([0, 1], 30)
@@ -186,28 +154,6 @@ def test_random_permutations_take_over_and_power_is_there() -> None:
     assert isinstance(found, Association)
     assert not found.test.exact and found.test.n_arrangements < MOST_EXACT
     assert found.test.p < 0.01 and 0.2 < found.value < 0.7
-
-
-def test_text_that_looks_like_numbers_or_dates_is_read_as_such() -> None:
-    ages = read_column(["61", "70.5", "", "9"])
-    assert ages.numbers is not None and ages.levels == ("9", "61", "70.5")
-    assert np.isnan(ages.numbers[2]) and ages.numbers[1] == 70.5
-    assert ages.codes.tolist() == [1, 2, -1, 0]
-    dates = read_column(["1970-01-02", "1970-01-03T12:00", "2024-02-29"])
-    assert dates.numbers is not None and dates.numbers[:2].tolist() == [1.0, 2.5]
-    assert read_column(["1970-01-02", "soon"]).numbers is None
-    assert read_column(["2024-02-31", "2024-02-28"]).numbers is None
-    assert read_column(["1", "1.0", "2"]).levels == ("1", "2")
-    assert read_column(np.array([True, False])).numbers is None
-    assert read_column(np.array([1.0, np.nan, np.inf])).known.tolist() == [True, False, False]
-    assert read_column(["", None]).levels == ()
-
-
-def test_few_different_numbers_are_levels_too() -> None:
-    assert read_column(["1", "2", "3"] * 4).kinds(12) == ("numeric", "categorical")
-    assert read_column(["1", "2", "3"] * 4).kinds(8) == ("numeric",)
-    assert read_column(["0", "1"] * 4).kinds(8) == ("categorical",)
-    assert read_column(["a", "b", "c"]).kinds(3) == ("categorical",)
 
 
 @pytest.mark.parametrize(
@@ -226,14 +172,6 @@ def test_what_a_column_cannot_say_is_not_applicable(
     y, units = np.array([0, 0, 1, 1]), np.array(["A", "B", "C", "D"])
     found = associate(y, 2, units, read_column(values), kind)  # type: ignore[arg-type]
     assert isinstance(found, NotApplicable) and reason in found.reason
-
-
-def test_within_units_needs_units_that_hold_several_classes() -> None:
-    y, units = np.array([0, 0, 1, 1]), np.array(["A", "B", "C", "D"])
-    found = associate_within(y, units, np.arange(4.0))
-    assert isinstance(found, NotApplicable) and "more than one class" in found.reason
-    same = associate_within(np.array([0, 1, 0, 1]), np.array(["A", "A", "B", "B"]), np.ones(4))
-    assert isinstance(same, NotApplicable) and "same for all classes" in same.reason
 
 
 def test_missing_units_are_counted() -> None:
