@@ -59,7 +59,7 @@ class ColumnValues:
 
 
 def read_column(values: npt.ArrayLike) -> ColumnValues:
-    """Read a column of text or numbers; empty text, None and NaN are missing.
+    """Read a column of text or numbers; empty text, None, NaN and infinity are missing.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from corespot.audit.applicable import NotApplicable
-from corespot.audit.metadata_column import Kind, read_column
+from corespot.audit.metadata_column import ColumnValues, Kind, read_column
 from corespot.audit.permutation import MOST_EXACT, N_DRAWS, Permutations, code_rows
 from corespot.audit.scores_of_class import ScoresOfClass, scores_of_class
 from corespot.audit.unit_tables import ROUNDING, shares, unit_means
@@ -142,11 +142,7 @@ def within_class_leakage(
     if not known.any():
         return NotApplicable(f"no spot has a value of {column}")
     names, unit = np.unique(units[known], return_inverse=True)
-    kind: Kind = "categorical" if "categorical" in read.kinds(len(names)) else "numeric"
-    if kind == "numeric" and read.numbers is not None:
-        table = unit_means(unit, read.numbers[known])[:, None]
-    else:
-        table = shares(unit, read.codes[known], len(names), len(read.levels))
+    kind, table = _column_of_units(read, unit, len(names))
     group = y[known]
     held = np.zeros((len(names), int(group.max()) + 1), dtype=bool)
     held[unit, group] = True
@@ -170,6 +166,9 @@ def within_class_leakage(
         omega: Floats = (between - df_between * noise) / np.maximum(total + noise, ROUNDING)
         return omega
 
+    def of_class(order: Ints, at: int) -> Floats:
+        return omega_squared(order)[:, at]
+
     perms = Permutations(code_rows(table), code_rows(held), seed, most_exact, n_draws)
     if perms.n_distinct == 1:
         return NotApplicable(
@@ -177,14 +176,10 @@ def within_class_leakage(
             "change places"
         )
     largest = perms.test(lambda order: omega_squared(order).max(axis=1))
-    alone = [largest]
+    # Of two classes there is one score, which is the largest for both.
+    tests = [largest] * len(classes)
     if scores.shape[1] > 1:
-
-        def of_class(order: Ints, at: int) -> Floats:
-            return omega_squared(order)[:, at]
-
-        alone = [perms.test(partial(of_class, at=at)) for at in range(scores.shape[1])]
-    tests = alone if len(alone) == len(classes) else alone * len(classes)
+        tests = [perms.test(partial(of_class, at=at)) for at in range(len(classes))]
     used = held[:, list(parts)].any(axis=1)
     return WithinClassLeakage(
         column=column,
@@ -210,6 +205,16 @@ def _score_table(logits: Floats, n_classes: int) -> Floats:
         bad = int(np.count_nonzero(~np.isfinite(table)))
         raise ValueError(f"{bad} logits are not finite: clip probabilities before taking log-odds")
     return table[:, -1:] if n_classes == 2 else table
+
+
+def _column_of_units(read: ColumnValues, unit: Ints, n_units: int) -> tuple[Kind, Floats]:
+    """How a column is looked at, and its table: shares of levels (n_units, n_levels), or means.
+
+    `unit` is the unit of each spot with a value.
+    """
+    if "categorical" not in read.kinds(n_units) and read.numbers is not None:
+        return "numeric", unit_means(unit, read.numbers[read.known])[:, None]
+    return "categorical", shares(unit, read.codes[read.known], n_units, len(read.levels))
 
 
 def _n_levels(table: Floats, kind: Kind) -> int:
