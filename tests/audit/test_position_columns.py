@@ -9,10 +9,10 @@ from corespot.audit.position_columns import PLACES, positions, positions_on_core
 
 
 def spots() -> pd.DataFrame:
-    """Two TMAs of two by two cores, three by three spots each, cores a pixel off the grid."""
+    """Two TMAs, one beside the other, of two by two cores a pixel off the grid, nine spots each."""
     rows = [
-        (tma, f"{tma}{row}{col}", 1 + 10 * col + row + x, 1 + 10 * row + y)
-        for tma in ("S", "T")
+        (tma, f"{tma}{row}{col}", begin + 10 * col + row + x, begin + 10 * row + y)
+        for tma, begin in (("S", 1), ("T", 101))
         for row in range(2)
         for col in range(2)
         for y in range(3)

@@ -13,7 +13,7 @@ from corespot.audit.design import audit_design
 def test_the_repair_does_what_it_says() -> None:
     tmas = [f"T{at}" for at in range(4) for _ in range(8)]
     task = table("a" * 16 + "b" * 16, tmas)
-    layout = ClassLayout.of(task, "patient")
+    layout = ClassLayout.of(task)
     assert layout.counts.tolist() == [[8, 0], [8, 0], [0, 8], [0, 8]]
     said = audit_design(task).repairs[0]
     least = next(k for k in range(1, 9) if f"{k} more patient" in said)

@@ -8,9 +8,10 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from corespot.cohort.groups import unit_ids
-from corespot.cohort.tasks import TaskSpots
+from corespot.cohort.tasks import TaskSpots, as_text
 
 Ints = npt.NDArray[np.int64]
 
@@ -38,8 +39,9 @@ class ClassLayout:
     unit: str
 
     @classmethod
-    def of(cls, task: TaskSpots, unit: str) -> Self:
-        """Layout of a task."""
+    def of(cls, task: TaskSpots) -> Self:
+        """Layout of a task, by patient, or by core where patients are unknown."""
+        unit = "core" if _patients_unknown(task.spots) else "patient"
         tmas, tma = np.unique(task.group_of("tma"), return_inverse=True)
         units, code = np.unique(unit_ids(task.spots, "patient"), return_inverse=True)
         held = np.zeros((len(units), len(tmas), len(task.classes)), dtype=bool)
@@ -87,3 +89,9 @@ class ClassLayout:
 def in_words(parts: Sequence[str]) -> str:
     """One or more names for a sentence: "a", "a and b", "a, b and c"."""
     return ", ".join(parts[:-1]) + (" and " if len(parts) > 1 else "") + parts[-1]
+
+
+def _patients_unknown(spots: pd.DataFrame) -> bool:
+    """Whether no patient is named, or every core is named as a patient of its own."""
+    patient = as_text(spots["patient"])
+    return bool(((patient == "") | (patient == as_text(spots["core"]))).all())

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from corespot.audit.applicable import NotApplicable
 from corespot.audit.class_layout import ClassLayout
@@ -21,7 +20,7 @@ from corespot.audit.position_columns import PLACES, POSITIONS
 from corespot.audit.repairs import repairs
 from corespot.audit.unidentified import unidentified
 from corespot.cohort.groups import unit_ids
-from corespot.cohort.tasks import TaskSpots, as_text
+from corespot.cohort.tasks import TaskSpots
 from corespot.errors import ParamsError
 
 
@@ -84,7 +83,7 @@ def audit_design(
     read = {name: read_column(task.spots[name]) for name in metadata}
     read |= {name: read_column(values) for name, values in extra.items()}
     rows = design_rows(task, read, seed=seed)
-    layout = ClassLayout.of(task, "core" if _patients_unknown(task.spots) else "patient")
+    layout = ClassLayout.of(task)
     v = next(row.association for row in rows if row.column == "tma")
     v_number = None if isinstance(v, NotApplicable) else v
     stratify_by, match_on = comparable_columns(task, read, rows)
@@ -117,12 +116,6 @@ def audit_design(
         ),
         repairs=advice,
     )
-
-
-def _patients_unknown(spots: pd.DataFrame) -> bool:
-    """Whether no patient is named, or every core is named as a patient of its own."""
-    patient = as_text(spots["patient"])
-    return bool(((patient == "") | (patient == as_text(spots["core"]))).all())
 
 
 def _without(task: TaskSpots, left_out: npt.NDArray[np.bool_]) -> TaskSpots:
