@@ -9,9 +9,7 @@ on with; ``--workers`` runs several at a time.
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
-import time
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,6 +17,7 @@ from typing import Any
 
 from cohorts import Cohort, cohorts
 
+from corespot.audit.calibration_record import Record, append_records, read_records
 from corespot.audit.simulated_cohort import audit_simulated
 from corespot.progress import track
 
@@ -33,36 +32,14 @@ MODELS: dict[str, dict[str, Any]] = {
 USUAL = ("conv1d", "logistic", "roc_lda")
 
 
-def measure(cohort: Cohort, models: Iterable[str]) -> list[dict[str, Any]]:
+def measure(cohort: Cohort, models: Iterable[str]) -> list[Record]:
     """One record a model: what is true, and everything the audit measured."""
     warnings.simplefilter("ignore")
-    started = time.perf_counter()
     found = audit_simulated(cohort.settings(), cohort.seed, {name: MODELS[name] for name in models})
-    seconds = time.perf_counter() - started
-    return [
-        {
-            "cohort": cohort.as_dict(),
-            "model": name,
-            "balanced_accuracy": one.balanced_accuracy,
-            "counterfactual": one.counterfactual,
-            "drop": one.drop,
-            "readings": one.audit.readings.as_dict(),
-            "not_applicable": one.audit.readings.not_applicable(),
-            "seconds": round(seconds, 2),
-        }
-        for name, one in found.items()
-    ]
+    return [one.record(cohort.as_dict(), cohort.seed) for one in found.values()]
 
 
-def read_records(path: Path) -> list[dict[str, Any]]:
-    """All whole lines of a file; half a line at its end is what an interruption left."""
-    if not path.is_file():
-        return []
-    lines = path.read_text(encoding="utf-8").split("\n")[:-1]
-    return [json.loads(line) for line in lines]
-
-
-def _job(job: tuple[Cohort, tuple[str, ...]]) -> list[dict[str, Any]]:
+def _job(job: tuple[Cohort, tuple[str, ...]]) -> list[Record]:
     return measure(*job)
 
 
@@ -76,25 +53,18 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=multiprocessing.cpu_count())
     parser.add_argument("--out", type=Path, default=Path("data/audit-benchmark"))
     wanted = parser.parse_args()
-    wanted.out.mkdir(parents=True, exist_ok=True)
     path = wanted.out / f"{wanted.part}.jsonl"
-    known = {(one["cohort"]["seed"], one["model"]) for one in read_records(path)}
+    known = {(one.seed, one.model) for one in read_records(path)}
     jobs = [
         (cohort, tuple(name for name in wanted.models if (cohort.seed, name) not in known))
         for cohort in cohorts(wanted.part, wanted.cohorts)
         if wanted.design in (None, cohort.design)
     ]
     jobs = [job for job in jobs if job[1]]
-    whole = "\n".join(json.dumps(one) for one in read_records(path))
-    path.write_text(whole + "\n" if whole else "", encoding="utf-8")
-    with (
-        path.open("a", encoding="utf-8") as file,
-        multiprocessing.get_context("spawn").Pool(wanted.workers) as pool,
-    ):
+    with multiprocessing.get_context("spawn").Pool(wanted.workers) as pool:
         done = pool.imap_unordered(_job, jobs)
         for records in track(done, label="audit benchmark", unit="cohorts", total=len(jobs)):
-            file.write("".join(json.dumps(one) + "\n" for one in records))
-            file.flush()
+            append_records(path, records)
 
 
 if __name__ == "__main__":

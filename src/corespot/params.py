@@ -9,6 +9,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, field_validator
 
+from corespot.audit.settings import AuditSettings
 from corespot.cohort.splits import FoldSettings
 from corespot.cohort.tasks import Task
 from corespot.errors import ModelError, ParamsError, suggestion
@@ -103,6 +104,7 @@ class Params(Settings):
     sensitivity: SensitivitySettings = Field(default_factory=SensitivitySettings)
     tracking: TrackingSettings = Field(default_factory=TrackingSettings)
     tune: TuneSettings = Field(default_factory=TuneSettings)
+    audit: AuditSettings = Field(default_factory=AuditSettings)
 
     @field_validator("tasks")
     @classmethod

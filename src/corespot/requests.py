@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from corespot.audit.audited_run import AuditRequest
+from corespot.audit.metadata import metadata_of
+from corespot.audit.model_audit import SecondCohort
+from corespot.audit.regrouped import read_regrouped
+from corespot.audit.thresholds import Calibration
 from corespot.cohort.tasks import select_spots
 from corespot.errors import TuneError
+from corespot.io.artifacts import read_table
 from corespot.io.folds import read_folds
 from corespot.io.store import SpectraStore
 from corespot.models.registry import entry
@@ -76,4 +82,63 @@ def tuning_request(
         # The project's own folder, also when DVC runs a copy of it: studies outlive the copy.
         folder=project_root() / "data" / "studies",
         device=params.device,
+    )
+
+
+def calibration_of(params: Params) -> Calibration:
+    """The calibration that ``params.yaml`` names, else the one that is shipped.
+
+    Raises
+    ------
+    AuditError
+        If it is missing or is none.
+    """
+    named = params.audit.calibration
+    return Calibration.shipped() if named is None else Calibration.read(Path(named))
+
+
+def audit_request(params: Params, task: str, model: str) -> AuditRequest:
+    """The audit of a trained model.
+
+    Parameters
+    ----------
+    params : Params
+        Content of ``params.yaml``.
+    task, model : str
+        Of which task and model.
+
+    Raises
+    ------
+    AuditError
+        If the calibration cannot be read or has no lines for the model.
+    ParamsError
+        If there is no such task.
+    StoreError
+        If something that the audit reads is not there yet.
+    """
+    definition, here = params.task(task).plain(), Path(task) / model
+    store, trained = SpectraStore.open("data/store"), Path("data/train") / here
+    spots = select_spots(store.spots, task, definition)
+    labels = {each.label for each in params.tasks.values()} | {
+        each.truth.label for each in params.tasks.values() if each.truth is not None
+    }
+    second = None
+    if task in params.audit.counterfactual:
+        other = SpectraStore.open(Path("data/second") / task)
+        second = SecondCohort(other, select_spots(other.spots, task, definition))
+    return AuditRequest(
+        store=store,
+        task=spots,
+        folds=read_folds(Path("data/folds") / task),
+        model=model,
+        models=trained / "models",
+        run_id=(trained / "run_id.txt").read_text(encoding="utf-8").strip(),
+        predictions=read_table(trained / "predictions.parquet"),
+        thresholds=calibration_of(params).of(model),
+        regrouped=read_regrouped(Path("data/regrouped") / here, spots),
+        columns=metadata_of(spots, leave_out=sorted(labels), control=params.audit.control),
+        control=params.audit.control,
+        second=second,
+        n_bootstrap=params.evaluate.bootstrap,
+        seed=params.evaluate.seed,
     )

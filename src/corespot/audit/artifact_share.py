@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from corespot.audit.applicable import NotApplicable
-from corespot.audit.changed_spectra import class_columns, log_odds
+from corespot.audit.changed_spectra import log_odds, mean_slopes
 from corespot.audit.class_shares import NON_PEPTIDE, ArtifactShare, ClassShares, combine_folds
 from corespot.audit.gap_parts import PARTS
 from corespot.audit.share_intervals import WHOLE, PatientEffects, patient_readings, shares_of
@@ -33,6 +33,8 @@ def artifact_share(
     split: SplitGap,
     *,
     places: Mapping[str, SpotPositions] | None = None,
+    before: FloatArray | None = None,
+    slopes: FloatArray | None = None,
     n_bootstrap: int = 1000,
     seed: int = 0,
 ) -> ArtifactShare:
@@ -61,6 +63,10 @@ def artifact_share(
     places : mapping, optional
         ``positions`` for models of patches or cores, as `where_they_lie` gives it. All spots are
         changed at once then.
+    before : ndarray of float64, shape (n_spots, n_classes), optional
+        Log-odds of the spots as they are, where they are known already.
+    slopes : ndarray of float64, shape (n_classes, n_bins), optional
+        Mean gradient of the log-odds over the spots, likewise.
     n_bootstrap : int
         Draws of patients; 0 for no interval.
     seed : int
@@ -89,11 +95,10 @@ def artifact_share(
             f"{y.size} labels and {patients.size} patients; expected one difference for each "
             "class and one label and patient for each spectrum"
         )
-    before = log_odds(estimator, x, classes, places=places)
-    slopes = None
-    if n_bootstrap and hasattr(estimator, "mean_gradient"):
-        found = estimator.mean_gradient(x, of="logit", **(places or {}))
-        slopes = np.asarray(found, dtype=np.float64)[class_columns(estimator, classes)]
+    if before is None:
+        before = log_odds(estimator, x, classes, places=places)
+    if slopes is None and n_bootstrap and hasattr(estimator, "mean_gradient"):
+        slopes = mean_slopes(estimator, x, classes, places=places)
     by_class: dict[str, ClassShares | NotApplicable] = {}
     for k in [1] if len(classes) == 2 else range(len(classes)):
         changes, missing = _changes(split, k)
@@ -104,7 +109,7 @@ def artifact_share(
         by_class[classes[k]] = shares_of(
             PatientEffects.of(effects, before[:, k], y == k, patients, split.gap.names),
             missing,
-            None if slopes is None else patient_readings(split, k, slopes[k]),
+            None if slopes is None or not n_bootstrap else patient_readings(split, k, slopes[k]),
             n_bootstrap=n_bootstrap,
             rng=generator(seed, "audit", "artifact share", k),
         )

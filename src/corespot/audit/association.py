@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from corespot.audit.applicable import NotApplicable
 from corespot.audit.metadata_column import ColumnValues, Kind
-from corespot.audit.metadata_column import read_column as read_column
 from corespot.audit.permutation import Permutations, PermutationTest, code_rows
 from corespot.audit.unit_tables import (
     explained,

@@ -77,6 +77,24 @@ def log_odds(
     return found
 
 
+def mean_slopes(
+    estimator: Any,
+    x: npt.NDArray[np.floating],
+    classes: Sequence[str],
+    *,
+    places: Mapping[str, SpotPositions] | None = None,
+) -> FloatArray:
+    """Mean gradient of the log-odds over spots, (n_classes, n_bins), classes in the order wanted.
+
+    Parameters
+    ----------
+    estimator, x, classes, places
+        As for `log_odds`.
+    """
+    found = estimator.mean_gradient(x, of="logit", **(places or {}))
+    return np.asarray(found, dtype=np.float64)[class_columns(estimator, classes)]
+
+
 def class_columns(estimator: Any, classes: Sequence[str]) -> list[int]:
     """Column of the estimator's output for each of `classes`.
 

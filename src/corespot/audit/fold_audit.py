@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from corespot.audit.applicable import NotApplicable
 from corespot.audit.artifact_share import artifact_share
-from corespot.audit.changed_spectra import class_columns, log_odds
+from corespot.audit.changed_spectra import log_odds, mean_slopes
 from corespot.audit.class_shares import ArtifactShare
 from corespot.audit.masking import MaskingDrop, balanced_accuracy, masking_drop
 from corespot.audit.negative_controls import NegativeControls, deal_spots, negative_controls
@@ -29,7 +29,7 @@ Rows = npt.NDArray[np.int64]
 
 #: Held-out spots of a fold whose differences are taken, and to which the model is put, at most.
 #: Patients take turns, so that none is lost; it is patients that vary.
-MOST_DIFFERENCES, MOST_ASKED = 3000, 600
+MOST_DIFFERENCES, MOST_ASKED = 3000, 400
 _BLOCK = 512
 
 
@@ -134,8 +134,8 @@ def audit_fold(
     x = x[np.searchsorted(chosen, asked)]
     y = task.y[asked]
     scores = log_odds(estimator, x, task.classes, places=places)
-    slopes = np.asarray(estimator.mean_gradient(x, of="logit", **places), dtype=np.float64)
-    profile = slopes[class_columns(estimator, task.classes)] * x.std(axis=0, dtype=np.float64)
+    slopes = mean_slopes(estimator, x, task.classes, places=places)
+    profile = slopes * x.std(axis=0, dtype=np.float64)
     return FoldAudit(
         share=artifact_share(
             estimator,
@@ -145,11 +145,20 @@ def audit_fold(
             task.classes,
             split,
             places=places,
+            before=scores,
+            slopes=slopes,
             n_bootstrap=n_bootstrap,
             seed=derive_seed(seed, fold.repeat, fold.index),
         ),
         masking=masking_drop(
-            estimator, x, y, task.classes, mean_spectrum=mean, mask=split.mask, places=places
+            estimator,
+            x,
+            y,
+            task.classes,
+            mean_spectrum=mean,
+            mask=split.mask,
+            places=places,
+            before=scores,
         ),
         controls=controls or fold_controls(store, task, fold, split, seed=seed),
         indicators=profile_indicators(profile, store.axis, mean, split.mask),

@@ -55,6 +55,7 @@ def masking_drop(
     mean_spectrum: npt.NDArray[np.float64],
     mask: PeakMask,
     places: Mapping[str, SpotPositions] | None = None,
+    before: npt.NDArray[np.float64] | None = None,
 ) -> MaskingDrop | NotApplicable:
     """Set bins outside peaks of held-out spots to the training mean and see what the model loses.
 
@@ -74,6 +75,8 @@ def masking_drop(
         Bins of peaks of that mean.
     places : mapping, optional
         ``positions`` for models of patches or cores.
+    before : ndarray of float64, shape (n_spots, n_classes), optional
+        Log-odds of the spots as they are, where they are known already.
 
     Returns
     -------
@@ -105,7 +108,8 @@ def masking_drop(
         block[:, outside] = fill
         return block
 
-    before = log_odds(estimator, x, classes, places=places)
+    if before is None:
+        before = log_odds(estimator, x, classes, places=places)
     after = log_odds(estimator, x, classes, places=places, change=wiped)
     return MaskingDrop(*(balanced_accuracy(y, scores.argmax(axis=1)) for scores in (before, after)))
 

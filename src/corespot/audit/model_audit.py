@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from corespot.audit.applicable import NotApplicable
-from corespot.audit.association import Association, associate, read_column
+from corespot.audit.association import Association, associate
 from corespot.audit.changed_spectra import log_odds
 from corespot.audit.class_shares import ARTIFACT, NON_PEPTIDE, ArtifactShare, combine_folds
 from corespot.audit.control_cores import (
@@ -21,6 +21,7 @@ from corespot.audit.control_cores import (
 )
 from corespot.audit.fold_audit import FoldAudit, audit_fold
 from corespot.audit.gap_parts import ARTIFACT_PARTS
+from corespot.audit.metadata_column import read_column
 from corespot.audit.negative_controls import NegativeControls
 from corespot.audit.profile_indicators import INDICATORS
 from corespot.audit.readings import Reading, Readings, median_reading
@@ -37,6 +38,8 @@ FloatArray = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
 Leakage = WithinClassLeakage | NotApplicable
 
+#: Spectra of a second cohort that are read at a time.
+_BLOCK = 1024
 #: The column whose leakage enters the verdict.
 TMA = "tma"
 _NOT_REGROUPED = NotApplicable(
@@ -72,6 +75,8 @@ class ModelAudit:
         What control cores say.
     readings : Readings
         All indicators as numbers.
+    second : tuple of ndarray of float64, shape (n_second, n_classes)
+        Log-odds of every fold's model on the spots of a second cohort; empty without one.
     """
 
     task: TaskSpots
@@ -83,6 +88,23 @@ class ModelAudit:
     leakage: Mapping[str, Leakage]
     control_cores: ControlCoreDependence | NotApplicable
     readings: Readings
+    second: tuple[FloatArray, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class SecondCohort:
+    """Another cohort on the same m/z axis, preprocessed alike.
+
+    Parameters
+    ----------
+    store : SpectraStore
+        Its spectra.
+    task : TaskSpots
+        The same task there.
+    """
+
+    store: SpectraStore
+    task: TaskSpots
 
 
 def audit_model(
@@ -94,7 +116,8 @@ def audit_model(
     model: str,
     regrouped: RegroupedScores | NotApplicable = _NOT_REGROUPED,
     columns: Mapping[str, npt.NDArray[Any]] | None = None,
-    control_rows: Rows | None = None,
+    control_rows: Rows | NotApplicable = _NO_CONTROLS,
+    second: SecondCohort | None = None,
     negative: Callable[[Fold], NegativeControls | None] = lambda fold: None,
     n_bootstrap: int = 1000,
     seed: int = 0,
@@ -118,8 +141,10 @@ def audit_model(
         Scores of the same model with patients held out; without them leakage does not apply.
     columns : mapping of str to ndarray, shape (n_spots,)
         Metadata of the task's spots whose leakage is looked at besides the TMA's.
-    control_rows : ndarray of int64, optional
-        Rows of the store that are control cores.
+    control_rows : ndarray of int64 or NotApplicable
+        Rows of the store that are of control cores.
+    second : SecondCohort, optional
+        Spots that every fold's model scores as well.
     negative : callable
         Gives a fold's negative controls if they are known from another model's audit.
     n_bootstrap : int
@@ -139,12 +164,9 @@ def audit_model(
     folds.check_task(task)
     audited: list[FoldAudit] = []
     on_controls: list[FloatArray] = []
-    controls = np.zeros(0, dtype=np.int64) if control_rows is None else control_rows
-    places = (
-        where_they_lie(model, SpotPositions.of(store.spots.iloc[controls].reset_index(drop=True)))
-        if len(controls)
-        else {}
-    )
+    on_second: list[FloatArray] = []
+    if not isinstance(control_rows, NotApplicable) and not len(control_rows):
+        control_rows = _NO_CONTROLS
     for fold in track(list(folds)):
         estimator = load(fold)
         audited.append(
@@ -159,13 +181,15 @@ def audit_model(
                 controls=negative(fold),
             )
         )
-        if len(controls):
-            on_controls.append(
-                log_odds(estimator, store.take(controls), task.classes, places=places)
+        if not isinstance(control_rows, NotApplicable):
+            on_controls.append(_scores_of(estimator, store, control_rows, model, task.classes))
+        if second is not None:
+            on_second.append(
+                _scores_of(estimator, second.store, second.task.rows, model, task.classes)
             )
     units = unit_ids(task.spots, "patient")
     leakage = _leakage(task, units, regrouped, columns or {}, seed)
-    seen = _control_cores(store, task, audited, controls, on_controls, seed)
+    seen = _control_cores(store, task, audited, control_rows, on_controls, seed)
     tie = associate(
         task.y,
         len(task.classes),
@@ -185,7 +209,22 @@ def audit_model(
         leakage,
         seen,
         Readings(_readings(audited, tie, share, regrouped, leakage[TMA], seen)),
+        tuple(on_second),
     )
+
+
+def _scores_of(
+    estimator: Any, store: SpectraStore, rows: Rows, model: str, classes: Sequence[str]
+) -> FloatArray:
+    """Log-odds of some rows of a store, read block by block where spots do not matter together."""
+    places = where_they_lie(model, SpotPositions.of(store.spots.iloc[rows].reset_index(drop=True)))
+    if places:
+        return log_odds(estimator, store.take(rows), classes, places=places)
+    found = np.zeros((len(rows), len(classes)))
+    for start in range(0, len(rows), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        found[block] = log_odds(estimator, store.take(rows[block]), classes)
+    return found
 
 
 def _leakage(
@@ -210,13 +249,13 @@ def _control_cores(
     store: SpectraStore,
     task: TaskSpots,
     audited: Sequence[FoldAudit],
-    controls: Rows,
+    controls: Rows | NotApplicable,
     scores: Sequence[FloatArray],
     seed: int,
 ) -> ControlCoreDependence | NotApplicable:
     """The mean of the folds' models on control cores, against the gap they make of the classes."""
-    if not len(controls):
-        return _NO_CONTROLS
+    if isinstance(controls, NotApplicable):
+        return controls
     rows = np.concatenate([one.rows for one in audited])
     at = np.searchsorted(task.rows, rows)
     gaps = class_gaps(

@@ -31,7 +31,7 @@ MEANINGS: Mapping[str, str] = {
     "negative_control": "balanced accuracy of classifiers that see no peaks",
     "masking_drop": "accuracy lost without signal outside peaks",
     "grouping_gap": "accuracy with patients held out less that with TMAs held out",
-    "shared_windows": "label windows that also tell TMAs apart within a class, beyond chance",
+    "shared_windows": "label windows that also tell TMAs apart within a class; 0 chance, 1 all",
     "spectral_entropy": "evenness of the sensitivity profile",
     "energy_spread": "share of the bins that hold nine tenths of the profile's energy",
     "off_peak_energy_density": "energy density of the profile outside peaks",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,12 @@ from corespot.cohort.positions import SpotPositions
 from corespot.cohort.splits import FoldSettings, FoldTable, make_folds
 from corespot.cohort.tasks import TaskSpots
 from corespot.errors import FoldError
+from corespot.io.artifacts import read_json, read_table, whole_folder, write_json, write_table
 from corespot.io.store import SpectraStore
 from corespot.train.crossvalidate import cross_validate
 from corespot.train.estimator import where_they_lie
+
+ABOUT, SCORES = "regrouped.json", "scores.parquet"
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,3 +129,63 @@ def regrouped_scores(
         scores[at] = log_odds(result.estimator, x, task.classes, places=places)
         accuracies.append(balanced_accuracy(task.y[at], scores[at].argmax(axis=1)))
     return RegroupedScores(folds.grouping, scores, float(np.mean(accuracies)))
+
+
+def regroup(
+    store: SpectraStore,
+    task: TaskSpots,
+    out: Path,
+    *,
+    model: str,
+    settings: Mapping[str, Any],
+    k: int | None,
+    seed: int,
+    device: str = "auto",
+) -> None:
+    """Write the scores of a model with patients held out, or why there are none.
+
+    Parameters
+    ----------
+    store, task, model, settings, seed, device
+        See `regrouped_scores`.
+    out : Path
+        Folder of ``scores.parquet`` and ``regrouped.json``; complete or absent.
+    k : int or None
+        Number of folds; ``None`` trains nothing.
+    """
+    found = (
+        NotApplicable(
+            "the model was not trained with patients held out; set audit.patient_folds in "
+            "params.yaml"
+        )
+        if k is None
+        else regrouped_scores(
+            store, task, model=model, settings=settings, k=k, seed=seed, device=device
+        )
+    )
+    with whole_folder(out) as part:
+        if isinstance(found, NotApplicable):
+            write_json(part / ABOUT, found.as_dict())
+            return
+        about = {"grouping": found.grouping, "balanced_accuracy": found.balanced_accuracy}
+        write_json(part / ABOUT, about)
+        write_table(part / SCORES, found.table(task))
+
+
+def read_regrouped(folder: Path, task: TaskSpots) -> RegroupedScores | NotApplicable:
+    """Read what `regroup` wrote.
+
+    Raises
+    ------
+    FoldError
+        If it is of other spots.
+    """
+    about = read_json(folder / ABOUT)
+    if "not_applicable" in about:
+        return NotApplicable(about["not_applicable"])
+    return RegroupedScores.of_table(
+        read_table(folder / SCORES),
+        task,
+        grouping=about["grouping"],
+        balanced_accuracy=about["balanced_accuracy"],
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,23 +11,19 @@ import pandas as pd
 from corespot.audit.applicable import NotApplicable
 from corespot.audit.class_layout import ClassLayout
 from corespot.audit.class_shares import ARTIFACT, NON_PEPTIDE
+from corespot.audit.counterfactual import CounterfactualDrop
 from corespot.audit.gap_parts import PARTS
 from corespot.audit.model_audit import ModelAudit
 from corespot.audit.readings import Reading, Readings
 from corespot.audit.sentence import limitation, sentence
+from corespot.audit.shared_windows import SharedWindows
 from corespot.audit.thresholds import Thresholds
+from corespot.audit.tma_sensitivity import TmaSensitivity
 from corespot.audit.verdict import Verdict, judge, score
+from corespot.axis import MzAxis
 from corespot.cohort.groups import unit_ids
 
 FORMAT_VERSION = 1
-
-
-class AsDict(Protocol):
-    """What can be written as plain values."""
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +40,11 @@ class AuditResult:
         What they say.
     layout : ClassLayout
         Patients of each class on each TMA.
-    shared_windows, counterfactual : with ``as_dict``
+    axis : MzAxis
+        m/z of every bin.
+    tma : TmaSensitivity or NotApplicable
+        What tells TMAs apart within a class.
+    shared_windows, counterfactual
         What was measured besides.
     """
 
@@ -52,8 +52,10 @@ class AuditResult:
     readings: Readings
     verdict: Verdict
     layout: ClassLayout
-    shared_windows: AsDict
-    counterfactual: AsDict
+    axis: MzAxis
+    tma: TmaSensitivity | NotApplicable
+    shared_windows: SharedWindows | NotApplicable
+    counterfactual: CounterfactualDrop | NotApplicable
 
     @property
     def sentence(self) -> str:
@@ -132,7 +134,8 @@ class AuditResult:
         return table.merge(other.groupby(list(keys), as_index=False).mean(), on=list(keys))
 
     def spectrum(self) -> pd.DataFrame:
-        """One row a bin: ``mean``, ``is_peak``, ``is_non_peptide``, ``sensitivity_<class>``.
+        """One row a bin: ``mz``, ``mean``, ``is_peak``, ``is_non_peptide``, ``sensitivity_<class>``
+        and, where it applies, ``tma_sensitivity``.
 
         Means over folds; a bin is of a peak where it is in at least half of them.
         """
@@ -140,6 +143,7 @@ class AuditResult:
         kinds = [fold.split.non_peptide for fold in folds]
         odd = [kind for kind in kinds if not isinstance(kind, NotApplicable)]
         columns = {
+            "mz": self.axis.mz,
             "mean": np.mean([fold.mean_spectrum for fold in folds], axis=0),
             "is_peak": np.mean([fold.split.mask.is_peak for fold in folds], axis=0) >= 0.5,
             "is_non_peptide": np.mean(odd, axis=0) >= 0.5
@@ -150,6 +154,8 @@ class AuditResult:
         columns |= {
             f"sensitivity_{name}": profile[k] for k, name in enumerate(self.audit.task.classes)
         }
+        if isinstance(self.tma, TmaSensitivity):
+            columns["tma_sensitivity"] = self.tma.profile
         return pd.DataFrame(columns)
 
 
@@ -158,8 +164,10 @@ def judged(
     thresholds: Thresholds,
     layout: ClassLayout,
     *,
-    shared_windows: AsDict,
-    counterfactual: AsDict,
+    axis: MzAxis,
+    tma: TmaSensitivity | NotApplicable,
+    shared_windows: SharedWindows | NotApplicable,
+    counterfactual: CounterfactualDrop | NotApplicable,
     further: dict[str, Reading],
 ) -> AuditResult:
     """Draw the verdict on an audit.
@@ -172,11 +180,11 @@ def judged(
         Lines of the model.
     layout : ClassLayout
         Patients of each class on each TMA.
-    shared_windows, counterfactual : with ``as_dict``
-        Measured besides, or NotApplicable.
+    axis, tma, shared_windows, counterfactual
+        See `AuditResult`.
     further : dict of str to float or NotApplicable
         Their indicators.
     """
     readings = Readings({**audit.readings.values, **further})
     verdict = judge(readings, thresholds, n_classes=len(audit.task.classes))
-    return AuditResult(audit, readings, verdict, layout, shared_windows, counterfactual)
+    return AuditResult(audit, readings, verdict, layout, axis, tma, shared_windows, counterfactual)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from corespot.audit.calibration_record import Record
 from corespot.audit.changed_spectra import log_odds
 from corespot.audit.control_cores import find_control_spots
 from corespot.audit.masking import balanced_accuracy
@@ -57,6 +58,12 @@ class SimulatedModel:
     def drop(self) -> float:
         """What the model owes to the tie between class and measurement."""
         return self.balanced_accuracy - self.counterfactual
+
+    def record(self, cohort: Mapping[str, Any], seed: int) -> Record:
+        """What is kept of it for lines and error rates."""
+        return Record(
+            seed, cohort, self.audit.model, self.balanced_accuracy, self.drop, self.audit.readings
+        )
 
 
 def simulated_store(cohort: SyntheticCohort, recipe: Recipe = RECIPE) -> SpectraStore:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from corespot.audit.association import IN_QUESTION
 from corespot.audit.readings import Readings
 from corespot.audit.thresholds import LINES, ErrorRates, Thresholds
 
@@ -14,7 +15,7 @@ Word = Literal["confounded", "suspect", "not_excluded", "no_evidence"]
 VERDICTS: tuple[Word, ...] = get_args(Word)
 
 #: From this association of label and TMA on the question arises.
-TIED = 0.3
+TIED = IN_QUESTION
 #: Control cores and within-class leakage count where chance is less likely than this.
 LEVEL = 0.05
 #: Share of the variance within a class that the TMA explains in a model that looks at it.
