@@ -18,6 +18,7 @@ from corespot.models.spectra_input import check_groups
 from corespot.seeding import derive_seed
 from corespot.train.data import Held, Spectra
 from corespot.train.loop import TrainSettings
+from corespot.train.objective import Penalty
 
 Rows = npt.NDArray[np.int64]
 
@@ -63,6 +64,8 @@ class Told:
         Where the spots lie.
     held : Held, optional
         The spectra where they are on the device already.
+    penalty : Penalty, optional
+        What is added to the loss of every step.
     """
 
     x: Spectra
@@ -70,10 +73,11 @@ class Told:
     groups: npt.ArrayLike | None
     positions: SpotPositions | None
     held: Held | None = None
+    penalty: Penalty | None = None
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of spectra, class indices and positions."""
+        """SHA-256 of spectra, class indices, positions and penalty."""
         digest = hashlib.sha256(str((self.x.shape, self.x.dtype)).encode())
         step = max(1, _BLOCK_VALUES // self.x.shape[1])
         for start in range(0, len(self.x), step):
@@ -81,6 +85,8 @@ class Told:
         digest.update(self.y.tobytes())
         if self.positions is not None:
             digest.update(self.positions.fingerprint.encode())
+        if self.penalty is not None:
+            digest.update(self.penalty.fingerprint.encode())
         return digest.hexdigest()
 
 

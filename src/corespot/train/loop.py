@@ -27,6 +27,8 @@ from corespot.train.resume import FitState, read_checkpoint, write_checkpoint
 
 OnEpoch = Callable[[Mapping[str, float]], None]
 Watch = Callable[[], Mapping[str, float]]
+#: What is added to the loss of a step, given the network and its batch.
+Term = Callable[[nn.Module, Tensor], Tensor]
 Rows = npt.NDArray[np.int64]
 
 #: Spectra predicted at a time.
@@ -107,6 +109,7 @@ def train_network(
     watch: Watch | None = None,
     on_epoch: OnEpoch | None = None,
     checkpoint: Path | str | None = None,
+    term: Term | None = None,
 ) -> list[dict[str, float]]:
     """Train `network` in place.
 
@@ -132,6 +135,8 @@ def train_network(
         Called with the history entry of every epoch.
     checkpoint : Path, optional
         Where the state is kept after every epoch, and picked up from.
+    term : callable, optional
+        Added to the loss of every step; the losses in the history are without it.
 
     Returns
     -------
@@ -162,7 +167,7 @@ def train_network(
             # Even parts: a last batch of one or two would upset the batch statistics.
             batches = np.array_split(order, n_batches)
             _set_rate(optimizer, settings, state.epoch)
-            entry = _epoch(network, data, batches, optimizer, weights, bf16, ticks)
+            entry = _epoch(network, data, batches, optimizer, weights, bf16, ticks, term)
             if len(data.validation):
                 entry |= _validate(network, data, weights)
                 _remember_best(state, network, entry["validation_loss"])
@@ -236,6 +241,7 @@ def _epoch(
     weights: Tensor,
     bf16: bool,
     ticks: object,
+    term: Term | None = None,
 ) -> dict[str, float]:
     network.train()
     device, k = data.examples.device, data.n_classes
@@ -248,7 +254,8 @@ def _epoch(
         with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
             output = network(x)
         loss = losses(network, output, y, weights).mean()
-        loss.backward()  # type: ignore[no-untyped-call]
+        whole = loss if term is None else loss + term(network, x)
+        whole.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         total += loss.detach() * len(rows)
         predicted = example_scores(network, output.detach()).argmax(1)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import warnings
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -29,6 +30,7 @@ from corespot.train.data import DeviceSpectra, Held, Spectra, choose_device, roo
 from corespot.train.fit_inputs import Told, Watched, split_validation, use_bf16
 from corespot.train.gradient import Output, mean_gradients
 from corespot.train.loop import PREDICT_BATCH, Labelled, OnEpoch, TrainSettings, train_network
+from corespot.train.objective import Penalty
 
 Rows = npt.NDArray[np.int64]
 
@@ -78,6 +80,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         positions: SpotPositions | None = None,
         watched: Watched | None = None,
         held: Held | None = None,
+        penalty: Penalty | None = None,
     ) -> Self:
         """Train from scratch, or from `checkpoint` if it holds the state of this very fit.
 
@@ -100,6 +103,8 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             to be looked at. Nothing depends on it.
         held : Held, optional
             The spectra where they are on the device already; models of images make their own.
+        penalty : Penalty, optional
+            What is added to the loss of every step; for models of single spectra.
 
         Raises
         ------
@@ -113,7 +118,8 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.n_features_in_ = x.shape[1]
         check_n_classes(self.model_name, len(self.classes_))
         self._check_positions(positions, len(x))
-        self._train(Told(x, index, groups, positions, held), watched, on_epoch, checkpoint)
+        told = Told(x, index, groups, positions, held, penalty)
+        self._train(told, watched, on_epoch, checkpoint)
         return self
 
     def _train(
@@ -155,6 +161,9 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 watch=None if watched is None else self._watch(watched),
                 on_epoch=on_epoch,
                 checkpoint=checkpoint,
+                term=None
+                if told.penalty is None
+                else partial(told.penalty, scale=self.input_scale_),
             )
         self.facts_ = {**getattr(network, "about", {}), **self.facts_}
 

@@ -21,6 +21,19 @@ class HasObjective(Protocol):
         ...
 
 
+class Penalty(Protocol):
+    """A term added to the loss of every step, such as one on what a network must not read."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Identity of the term: a fit with another one is another fit."""
+        ...
+
+    def __call__(self, network: nn.Module, x: Tensor, scale: float) -> Tensor:
+        """Its value for a batch (B, n_bins) of spectra that were multiplied by `scale`."""
+        ...
+
+
 def losses(network: nn.Module, output: Tensor, y: Tensor, weights: Tensor) -> Tensor:
     """Loss of every example, shape (n,).
 

@@ -1,0 +1,207 @@
+"""What a way out cost and what it brought: accuracy and audit, before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from corespot.audit.changed_spectra import class_columns
+from corespot.audit.masking import balanced_accuracy
+from corespot.cohort.groups import unit_ids
+from corespot.cohort.tasks import TaskSpots
+from corespot.evaluate.intervals import draw_patients, percentile_interval
+from corespot.mitigate.prepare import SpectraSource
+from corespot.train.crossvalidate import FoldResult
+
+
+@dataclass(frozen=True)
+class Counterfactual:
+    """Accuracy on a second cohort whose design is broken.
+
+    Parameters
+    ----------
+    balanced_accuracy : float
+        Of spots, mean over the models of the folds.
+    interval : tuple of float or None
+        95 % bootstrap interval over the cohort's patients.
+    """
+
+    balanced_accuracy: float
+    interval: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a model does: accuracy and audit.
+
+    Parameters
+    ----------
+    cross_validated : float
+        Balanced accuracy of the held-out spots, mean over repeats.
+    counterfactual : Counterfactual or None
+        On the second cohort; ``None`` if there is none.
+    readings : mapping of str to float or None
+        Readings of the audit; ``None`` where one is not applicable.
+    """
+
+    cross_validated: float
+    counterfactual: Counterfactual | None = None
+    readings: Mapping[str, float | None] = field(default_factory=dict)
+
+    @property
+    def drop(self) -> float | None:
+        """Accuracy lost on the second cohort."""
+        if self.counterfactual is None:
+            return None
+        return self.cross_validated - self.counterfactual.balanced_accuracy
+
+
+@dataclass(frozen=True)
+class BeforeAfter:
+    """A model without and with ways out.
+
+    Parameters
+    ----------
+    task, model : str
+        Names.
+    ways : tuple of str
+        Names of the ways.
+    before, after : Standing
+        Without them, and with them.
+    """
+
+    task: str
+    model: str
+    ways: tuple[str, ...]
+    before: Standing
+    after: Standing
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        found = asdict(self) | {"ways": list(self.ways)}
+        for name, standing in (("before", self.before), ("after", self.after)):
+            found[name] = asdict(standing) | {"drop": standing.drop}
+            found[name]["readings"] = dict(standing.readings)
+        return found
+
+    def rows(self) -> list[tuple[str, float | None, float | None]]:
+        """What is compared, before and after; readings that neither has are left out."""
+        pairs = (self.before, self.after)
+        lines: list[tuple[str, float | None, float | None]] = [
+            (
+                "balanced accuracy, cross-validated",
+                self.before.cross_validated,
+                self.after.cross_validated,
+            )
+        ]
+        if any(one.counterfactual is not None for one in pairs):
+            second = [
+                None if one.counterfactual is None else one.counterfactual.balanced_accuracy
+                for one in pairs
+            ]
+            lines.append(("balanced accuracy, second cohort", second[0], second[1]))
+            lines.append(("accuracy lost there", self.before.drop, self.after.drop))
+        names = list(dict.fromkeys([*self.before.readings, *self.after.readings]))
+        lines += [
+            (name, self.before.readings.get(name), self.after.readings.get(name)) for name in names
+        ]
+        return lines
+
+    def table(self) -> str:
+        """A plain text table."""
+        lines = [
+            (name, _number(before), _number(after), _change(before, after))
+            for name, before, after in self.rows()
+        ]
+        lines = [("", "before", "after", "change"), *lines]
+        width = max(len(line[0]) for line in lines)
+        title = f"{self.task}, {self.model}, with {' and '.join(self.ways) or 'no way out'}"
+        body = [
+            f"{name:<{width}}  {before:>8}  {after:>8}  {change:>8}".rstrip()
+            for name, before, after, change in lines
+        ]
+        intervals = [
+            f"second cohort, {when}: {100 * 0.95:.0f} % interval over patients "
+            f"{one.counterfactual.interval[0]:.3f} to {one.counterfactual.interval[1]:.3f}"
+            for when, one in (("before", self.before), ("after", self.after))
+            if one.counterfactual is not None and one.counterfactual.interval is not None
+        ]
+        return "\n".join([title, *body, *intervals])
+
+
+def cross_validated_accuracy(results: Iterable[FoldResult], task: TaskSpots) -> float:
+    """Balanced accuracy of held-out spots, pooled over the folds of a repeat, mean over repeats."""
+    held: dict[int, list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]] = {}
+    for result in results:
+        truth = task.y[np.searchsorted(task.rows, result.fold.test_rows)]
+        named = result.probabilities.argmax(axis=1).astype(np.int64)
+        held.setdefault(result.fold.repeat, []).append((truth, named))
+    scores = [
+        balanced_accuracy(*(np.concatenate(part) for part in zip(*pairs, strict=True)))
+        for pairs in held.values()
+    ]
+    return float(np.mean(scores))
+
+
+def counterfactual_accuracy(
+    results: Iterable[FoldResult],
+    store: SpectraSource,
+    task: TaskSpots,
+    *,
+    n_bootstrap: int = 1000,
+    rng: np.random.Generator,
+) -> Counterfactual:
+    """Balanced accuracy of the folds' models on a second cohort.
+
+    Parameters
+    ----------
+    results : iterable of FoldResult
+        Of the first cohort; those of ways that correct TMAs see the second one corrected, too.
+    store : SpectraSource
+        Spectra of the second cohort.
+    task : TaskSpots
+        The same classes in it.
+    n_bootstrap : int
+        Resamples of patients; 0 for no interval.
+    rng : Generator
+        Source of randomness.
+
+    Notes
+    -----
+    Patients are drawn with replacement within the class of most of their spots; a patient brings
+    all its spots, in every fold's model.
+    """
+    right = []
+    for result in results:
+        seen = getattr(result, "spectra_of", None)
+        x = store.take(task.rows) if seen is None else seen(store, task)
+        order = class_columns(result.estimator, task.classes)
+        named = result.estimator.predict_proba(x)[:, order].argmax(axis=1)
+        right.append(named == task.y)
+    share = np.mean(right, axis=0)
+    _, code = np.unique(unit_ids(task.spots, "patient"), return_inverse=True)
+    counts = np.zeros((code.max() + 1, len(task.classes)))
+    hits = np.zeros_like(counts)
+    np.add.at(counts, (code, task.y), 1.0)
+    np.add.at(hits, (code, task.y), share)
+    occurs = counts.sum(axis=0) > 0
+    value = float(np.mean((hits.sum(axis=0) / np.maximum(counts.sum(axis=0), 1))[occurs]))
+    if n_bootstrap == 0 or np.any((counts > 0).sum(axis=0)[occurs] < 2):
+        return Counterfactual(value, None)
+    draws = draw_patients(counts.argmax(axis=1), n_bootstrap, rng)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        recall = (draws @ hits[:, occurs]) / (draws @ counts[:, occurs])
+    interval = percentile_interval(recall.mean(axis=1))
+    return Counterfactual(value, None if interval is None else (interval[0], interval[1]))
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _change(before: float | None, after: float | None) -> str:
+    return "" if before is None or after is None else f"{after - before:+.3f}"
