@@ -10,10 +10,11 @@ from corespot.seeding import generator
 from corespot.synth.cohort import SynthSettings
 from corespot.synth.confounds import DEFAULT_WEIGHTS, FAMILIES
 
-Part = Literal["tuning", "testing"]
+Part = Literal["tuning", "testing", "families"]
 
-#: First seed of either part; no seed is ever used for both.
-FIRST_SEED: dict[Part, int] = {"tuning": 100_000, "testing": 500_000}
+#: First seed of each part; no seed is ever used for two. Lines are drawn from ``tuning`` alone;
+#: ``families`` are further testing cohorts, each with one artifact family alone.
+FIRST_SEED: dict[Part, int] = {"tuning": 100_000, "testing": 500_000, "families": 700_000}
 #: How often each design occurs.
 DESIGNS = {"nested": 0.6, "balanced": 0.15, "partial": 0.15, "nested_mixed": 0.1}
 
@@ -124,7 +125,26 @@ def draw_cohort(seed: int) -> Cohort:
     )
 
 
+def draw_family_cohort(seed: int, family: str) -> Cohort:
+    """Draw a nested cohort with one artifact family alone, strong enough to be read by a model."""
+    rng = generator(seed, "audit benchmark", "family")
+    return Cohort(
+        seed=seed,
+        design="nested",
+        families=(family,),
+        amplitude=round(float(4.0 ** rng.random()), 4),
+        rho=round(float(rng.uniform(0.4, 0.9)), 3),
+        n_markers=int(rng.integers(3, 31)),
+        largest_log_fold=round(float(rng.uniform(0.5, 1.2)), 3),
+        patients_per_tma=int(rng.integers(9, 14)),
+    )
+
+
 def cohorts(part: Part, n: int) -> Iterator[Cohort]:
-    """The first `n` cohorts of a part."""
+    """The first `n` cohorts of a part; of ``families`` all eight take turns."""
     for index in range(n):
-        yield draw_cohort(FIRST_SEED[part] + index)
+        seed = FIRST_SEED[part] + index
+        if part == "families":
+            yield draw_family_cohort(seed, FAMILIES[index % len(FAMILIES)])
+        else:
+            yield draw_cohort(seed)

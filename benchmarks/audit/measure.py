@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from cohorts import Cohort, cohorts
+from cohorts import FIRST_SEED, Cohort, cohorts
 
 from corespot.audit.calibration_record import Record, append_records, read_records
 from corespot.audit.simulated_cohort import audit_simulated
@@ -46,7 +46,7 @@ def _job(job: tuple[Cohort, tuple[str, ...]]) -> list[Record]:
 def main() -> None:
     """Measure what is not measured yet."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", choices=["tuning", "testing"])
+    parser.add_argument("part", choices=list(FIRST_SEED))
     parser.add_argument("--cohorts", type=int, default=200)
     parser.add_argument("--models", nargs="+", choices=list(MODELS), default=list(USUAL))
     parser.add_argument("--design", help="only cohorts of this design")
