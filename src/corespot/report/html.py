@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -25,8 +26,17 @@ class Preformatted:
     text: str
 
 
+class Drawn(ABC):
+    """What gives its own HTML, everything from outside escaped."""
+
+    @property
+    @abstractmethod
+    def html(self) -> str:
+        """Escaped HTML."""
+
+
 @dataclass(frozen=True)
-class Link:
+class Link(Drawn):
     """A table cell that leads to another file of the project.
 
     Parameters
@@ -55,8 +65,8 @@ class Link:
         return f'<a href="{escape(quote(self.href))}">{escape(self.text)}</a>'
 
 
-#: What a section is made of: a paragraph, a table, a figure, or preformatted text.
-Part: TypeAlias = "str | pd.DataFrame | go.Figure | Preformatted"
+#: What a section is made of: a paragraph, a table, a figure, preformatted text, or own HTML.
+Part: TypeAlias = "str | pd.DataFrame | go.Figure | Preformatted | Drawn"
 
 
 @dataclass(frozen=True)
@@ -67,7 +77,7 @@ class Section:
     ----------
     heading : str
         Its heading, also in the list of contents.
-    parts : sequence of str, DataFrame, Figure or Preformatted
+    parts : sequence of str, DataFrame, Figure, Preformatted or Drawn
         Its content, from top to bottom. Text is shown literally: markup in it is escaped.
     """
 
@@ -76,7 +86,12 @@ class Section:
 
 
 def write_page(
-    path: Path | str, title: str, sections: Sequence[Section], *, subtitle: str = ""
+    path: Path | str,
+    title: str,
+    sections: Sequence[Section],
+    *,
+    subtitle: str = "",
+    lead: Drawn | None = None,
 ) -> None:
     """Write one HTML file that needs no network: plotly.js is inside, once.
 
@@ -90,9 +105,11 @@ def write_page(
         Shown literally at the top.
     sections : sequence of Section
         From top to bottom.
+    lead : Drawn, optional
+        Stands above them and the list of contents.
     """
     with whole_file(path) as part:
-        part.write_text("".join(_page(title, subtitle, sections)), encoding="utf-8")
+        part.write_text("".join(_page(title, subtitle, sections, lead)), encoding="utf-8")
 
 
 def save_figure_json(figure: go.Figure, path: Path | str) -> None:
@@ -138,7 +155,7 @@ def table_html(table: pd.DataFrame) -> str:
 
 
 def _cell(value: object) -> str:
-    return value.html if isinstance(value, Link) else escape(_cell_text(value))
+    return value.html if isinstance(value, Drawn) else escape(_cell_text(value))
 
 
 def _cell_text(value: object) -> str:
@@ -149,7 +166,9 @@ def _cell_text(value: object) -> str:
     return str(value)
 
 
-def _page(title: str, subtitle: str, sections: Sequence[Section]) -> Iterator[str]:
+def _page(
+    title: str, subtitle: str, sections: Sequence[Section], lead: Drawn | None
+) -> Iterator[str]:
     # 'unsafe-inline' allows what is in this file; nothing else can be loaded or reached.
     policy = (
         "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
@@ -166,7 +185,7 @@ def _page(title: str, subtitle: str, sections: Sequence[Section]) -> Iterator[st
     yield f"</head>\n<body>\n<main>\n<header><h1>{escape(title)}</h1>\n"
     if subtitle:
         yield f"<p class=subtitle>{escape(subtitle)}</p>\n"
-    yield "</header>\n"
+    yield f"</header>\n{lead.html if lead else ''}\n"
     if len(sections) > 2:
         links = "".join(
             f'<li><a href="#section-{number}">{escape(section.heading)}</a></li>'
@@ -197,6 +216,8 @@ def _part_html(part: Part, div_id: str) -> str:
         return table_html(part)
     if isinstance(part, Preformatted):
         return f"<pre>{escape(part.text)}</pre>"
+    if isinstance(part, Drawn):
+        return part.html
     return f"<p>{escape(part)}</p>"
 
 
@@ -211,8 +232,7 @@ h2 { font-size: 22px; margin: 56px 0 12px; padding-top: 14px; border-top: 1px so
 p { max-width: 78ch; margin: 0 0 14px; }
 .subtitle { color: #66717d; margin-bottom: 20px; }
 nav ol { margin: 0; padding-left: 22px; columns: 2; max-width: 760px; }
-a { color: #0072b2; text-decoration: none; }
-a:hover { text-decoration: underline; }
+a { color: #0072b2; text-decoration: none; } a:hover { text-decoration: underline; }
 figure { margin: 18px 0 26px; }
 pre { background: #f5f7f9; border-radius: 6px; padding: 12px 16px; overflow-x: auto;
   font-size: 14px; }
@@ -224,9 +244,7 @@ td { border-bottom: 1px solid #e7eaee; }
 td:not(.n) { white-space: normal; min-width: 60px; }
 .n { text-align: right; }
 @media print {
-  main { max-width: none; padding: 0; }
-  nav, .modebar { display: none; }
-  figure, table, pre { break-inside: avoid; }
-  h2 { break-after: avoid; }
+  main { max-width: none; padding: 0; } nav, .modebar { display: none; }
+  figure, table, pre, .card { break-inside: avoid; } h2 { break-after: avoid; }
 }
 """

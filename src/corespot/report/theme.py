@@ -27,7 +27,8 @@ MZ_TITLE = "<i>m/z</i>"
 
 def plain(text: object) -> str:
     """Text from outside made safe for a figure, where plotly would read tags in it."""
-    return escape(str(text), quote=True)
+    # Plotly knows few entities by name, and that of the quotation mark is not among them.
+    return escape(str(text), quote=True).replace("&quot;", "&#34;")
 
 
 def colour(index: int) -> str:
