@@ -46,7 +46,7 @@ WAYS: dict[str, tuple[str, ...]] = {
     "artifact_penalty": ("artifact_penalty",),
     "projection+augmentation": ("artifact_projection", "augmentation"),
     "peak_list+augmentation": ("peak_list", "augmentation"),
-    "projection+penalty": ("artifact_projection", "artifact_penalty"),
+    "projection+peak_list": ("artifact_projection", "peak_list"),
 }
 MODELS: dict[str, dict[str, Any]] = {"conv1d": {"epochs": 8, "batch_size": 16}, "logistic": {}}
 #: Amplitude of the artifacts and families that do not occur.

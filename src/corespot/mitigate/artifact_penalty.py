@@ -39,7 +39,7 @@ class PenaltySettings(Settings):
         Resolving power m/Δm of the instrument.
     """
 
-    strength: float = Field(1.0, gt=0, description="weight beside the cross entropy")
+    strength: float = Field(0.3, gt=0, description="weight beside the cross entropy")
     gain: float = Field(0.15, ge=0, description="log intensity along m/z")
     calibration_ppm: float = Field(20.0, ge=0, description="shift in ppm along m/z")
     width: float = Field(0.08, ge=0, description="log width of peaks")
