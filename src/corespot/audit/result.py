@@ -20,6 +20,7 @@ from corespot.audit.shared_windows import SharedWindows
 from corespot.audit.thresholds import Thresholds
 from corespot.audit.tma_sensitivity import TmaSensitivity
 from corespot.audit.verdict import Verdict, judge, score
+from corespot.audit.ways_out import recommend
 from corespot.axis import MzAxis
 from corespot.cohort.groups import unit_ids
 
@@ -101,6 +102,7 @@ class AuditResult:
             "control_cores": audit.control_cores.as_dict(),
             "shared_windows": self.shared_windows.as_dict(),
             "counterfactual": self.counterfactual.as_dict(),
+            "recommended": recommend(verdict, readings).as_dict(),
             "readings": readings.as_dict(),
             "not_applicable": readings.not_applicable(),
         }
