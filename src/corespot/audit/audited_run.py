@@ -191,7 +191,10 @@ def _of_windows(windows: SharedWindows | NotApplicable) -> dict[str, Reading]:
 def _of_drop(drop: CounterfactualDrop | NotApplicable) -> dict[str, Reading]:
     if isinstance(drop, NotApplicable):
         return {"counterfactual_drop": drop}
-    found: dict[str, Reading] = {"counterfactual_drop": drop.drop}
+    found: dict[str, Reading] = {
+        "counterfactual_accuracy": drop.counterfactual_balanced_accuracy,
+        "counterfactual_drop": drop.drop,
+    }
     if drop.interval is not None:
         found["counterfactual_drop_low"], found["counterfactual_drop_high"] = drop.interval
     return found

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from corespot.audit.applicable import NotApplicable
-from corespot.audit.association import Association, associate
+from corespot.audit.association import IN_QUESTION, Association, associate
 from corespot.audit.changed_spectra import log_odds
+from corespot.audit.class_layout import ClassLayout
 from corespot.audit.class_shares import ARTIFACT, NON_PEPTIDE, ArtifactShare, combine_folds
 from corespot.audit.control_cores import (
     ControlCoreDependence,
@@ -21,6 +22,7 @@ from corespot.audit.control_cores import (
 )
 from corespot.audit.fold_audit import FoldAudit, audit_fold
 from corespot.audit.gap_parts import ARTIFACT_PARTS
+from corespot.audit.masking import balanced_accuracy
 from corespot.audit.metadata_column import read_column
 from corespot.audit.negative_controls import NegativeControls
 from corespot.audit.profile_indicators import INDICATORS
@@ -190,14 +192,7 @@ def audit_model(
     units = unit_ids(task.spots, "patient")
     leakage = _leakage(task, units, regrouped, columns or {}, seed)
     seen = _control_cores(store, task, audited, control_rows, on_controls, seed)
-    tie = associate(
-        task.y,
-        len(task.classes),
-        units,
-        read_column(task.group_of(TMA)),
-        "categorical",
-        seed=seed,
-    )
+    tie = _tie(task, units, seed)
     share = combine_folds([one.share for one in audited])
     return ModelAudit(
         task,
@@ -208,7 +203,7 @@ def audit_model(
         regrouped,
         leakage,
         seen,
-        Readings(_readings(audited, tie, share, regrouped, leakage[TMA], seen)),
+        Readings(_readings(task, audited, tie, share, regrouped, leakage[TMA], seen)),
         tuple(on_second),
     )
 
@@ -225,6 +220,24 @@ def _scores_of(
         block = slice(start, start + _BLOCK)
         found[block] = log_odds(estimator, store.take(rows[block]), classes)
     return found
+
+
+def _tie(task: TaskSpots, units: npt.NDArray[np.str_], seed: int) -> Association | NotApplicable:
+    """Association of label and TMA; none where V is small though no TMA holds two classes."""
+    column = read_column(task.group_of(TMA))
+    found = associate(task.y, len(task.classes), units, column, "categorical", seed=seed)
+    layout = ClassLayout.of(task)
+    if len(layout.tmas) == 1:
+        return NotApplicable(f"all spots are on one TMA, {layout.tmas[0]}")
+    if isinstance(found, NotApplicable):
+        return NotApplicable(f"of the TMA, {found.reason}: no two {layout.unit}s share one")
+    if found.value > IN_QUESTION or not layout.nested:
+        return found
+    # With hardly more patients than TMAs, chance alone would lay them out like that.
+    return NotApplicable(
+        f"no TMA holds two classes, but with {found.n_units} {layout.unit}s on "
+        f"{found.n_levels} TMAs chance alone can do that (V = {found.value:.2f})"
+    )
 
 
 def _leakage(
@@ -277,6 +290,7 @@ def _control_cores(
 
 
 def _readings(
+    task: TaskSpots,
     audited: Sequence[FoldAudit],
     tie: Association | NotApplicable,
     share: ArtifactShare,
@@ -308,11 +322,22 @@ def _readings(
     found["grouping_gap"] = (
         regrouped
         if isinstance(regrouped, NotApplicable)
-        else regrouped.balanced_accuracy - accuracy
+        else _accuracy_there(task, audited, regrouped) - accuracy
     )
     for name in INDICATORS:
         found[name] = median_reading([one.indicators.largest(name) for one in audited])
     return found
+
+
+def _accuracy_there(
+    task: TaskSpots, audited: Sequence[FoldAudit], regrouped: RegroupedScores
+) -> float:
+    """Balanced accuracy with patients held out, of the very spots that the folds were put to."""
+    found = []
+    for one in audited:
+        at = np.searchsorted(task.rows, one.rows)
+        found.append(balanced_accuracy(task.y[at], regrouped.scores[at].argmax(axis=1)))
+    return float(np.mean(found))
 
 
 def _largest(share: ArtifactShare, part: str) -> Reading:

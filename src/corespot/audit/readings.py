@@ -38,6 +38,7 @@ MEANINGS: Mapping[str, str] = {
     "broadband_oscillation": "oscillation of the profile in windows without peaks",
     "forbidden_defect_energy": "energy density of the profile where no peptide can be",
     "derivative_shape": "share of the profile on peaks that follows their slope",
+    "counterfactual_accuracy": "balanced accuracy on the second cohort",
     "counterfactual_drop": "accuracy lost on the second cohort, whose design is broken",
     "counterfactual_drop_low": "lower end of its 95 % interval over patients",
     "counterfactual_drop_high": "upper end of its 95 % interval over patients",
@@ -51,10 +52,20 @@ class Readings:
     Parameters
     ----------
     values : mapping of str to float or NotApplicable
-        By a name of `MEANINGS`.
+        By a name of `MEANINGS`; a number that is not finite is not applicable.
     """
 
     values: Mapping[str, Reading]
+
+    def __post_init__(self) -> None:
+        # No comparison with a NaN holds, so that one would pass for harmless.
+        known = {
+            name: value
+            if isinstance(value, NotApplicable) or np.isfinite(value)
+            else NotApplicable("it is not a finite number")
+            for name, value in self.values.items()
+        }
+        object.__setattr__(self, "values", known)
 
     def __getitem__(self, name: str) -> Reading:
         return self.values.get(name, NotApplicable("it was not measured"))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from corespot.audit.applicable import NotApplicable
 from corespot.audit.class_shares import ARTIFACT, NON_PEPTIDE, ArtifactShare, ClassShares
 from corespot.audit.readings import Readings
-from corespot.audit.verdict import TIED, Finding, Verdict
+from corespot.audit.verdict import LEVEL, TIED, Finding, Verdict
 
 #: What no indicator but control cores or a second cohort can see.
 BLIND_SPOT = (
@@ -20,15 +21,20 @@ _TIED = (
     "Class and TMA go together: what follows the class peptide by peptide cannot be told from "
     "tissue here."
 )
+_NOT_TOLD = (
+    "Without an association of class and TMA no line was drawn: nothing measured here certifies "
+    "the model or speaks against it."
+)
 _UNTIED = (
     "Whatever else goes with the class in this cohort (age, treatment, site) is not examined by it."
 )
 _SECOND = (
-    "It holds of measurements like those of the second cohort; that a fall has other causes too "
+    "It holds of measurements like those of the second cohort; that a loss has other causes too "
     "(other patients, other instruments) is not excluded."
 )
 _WITH_CONTROLS = (
-    "Control cores were looked at; they show what acts on their tissue as on the others."
+    "Control cores were looked at: they show what acts on their tissue as it does on the others, "
+    "and nothing else."
 )
 
 
@@ -50,20 +56,24 @@ def sentence(
     """
     if verdict.by_counterfactual:
         return _of_second_cohort(verdict, readings, model, task)
-    tie = readings.number("V")
+    tie = readings["V"]
+    if isinstance(tie, NotApplicable):
+        return (
+            f"{model} on {task}: whether label and TMA are tied cannot be told ({tie.reason}); "
+            f"confounding is not excluded{_carried(readings, share)}."
+        )
     if verdict.word == "no_evidence":
         return (
-            f"{model} on {task}: label and TMA are not tied (V = {tie or 0:.2f}; the question "
-            f"arises above {TIED}), and no evidence of confounding was found."
+            f"{model} on {task}: label and TMA are not tied (V = {tie:.2f}; the question arises "
+            f"above {TIED}), so that there is no evidence of confounding by TMA."
         )
-    if tie is None:
-        start = f"{model} on {task}: whether label and TMA are tied cannot be told"
-    else:
-        start = f"{model} on {task}: label and TMA are tied (V = {tie:.2f})"
+    start = f"{model} on {task}: label and TMA are tied (V = {tie:.2f})"
     if verdict.word == "not_excluded":
-        said = _carried(readings, share)
-        return f"{start}. No indicator is above its line{said}; confounding is not excluded."
-    named = [_told(one, verdict, share) for one in verdict.findings]
+        return (
+            f"{start}. No indicator that applies is above its line, but confounding is not "
+            f"excluded{_carried(readings, share)}."
+        )
+    named = [_told(one, verdict, readings, share) for one in verdict.findings]
     return f"{start}, and {'; '.join(named)}."
 
 
@@ -74,7 +84,10 @@ def limitation(verdict: Verdict, readings: Readings, *, nested: bool) -> str:
     if verdict.word == "no_evidence":
         return _UNTIED
     has_controls = readings.number("control_share") is not None
-    parts = [_NESTED if nested else _TIED, _WITH_CONTROLS if has_controls else BLIND_SPOT]
+    untold = readings.number("V") is None
+    parts = [_NESTED if nested else _NOT_TOLD if untold else _TIED]
+    parts.append(_WITH_CONTROLS if has_controls else BLIND_SPOT)
+    parts += _by_chance(verdict, readings)
     if not verdict.thresholds.is_own:
         parts.append(
             f"The lines come from clean fits of {verdict.thresholds.calibrated_on}, not of this "
@@ -83,58 +96,104 @@ def limitation(verdict: Verdict, readings: Readings, *, nested: bool) -> str:
     return " ".join(parts)
 
 
+def _by_chance(verdict: Verdict, readings: Readings) -> list[str]:
+    """Control cores above their line that do not count, as with few TMAs they never can."""
+    share, p = readings.number("control_share"), readings.number("control_p")
+    line = verdict.thresholds.lines["control_share"]
+    if share is None or p is None or share <= line or p < LEVEL:
+        return []
+    return [
+        f"Control cores differ between the TMAs of the classes by {_percent(share)} of the class "
+        f"gap, above the line of {_percent(line)}, but this does not count: chance gives as much "
+        f"with p = {p:.2f}. More TMAs with control cores would tell."
+    ]
+
+
 def _of_second_cohort(verdict: Verdict, readings: Readings, model: str, task: str) -> str:
     drop = readings.number("counterfactual_drop") or 0.0
     low, high = (readings.number(f"counterfactual_drop_{end}") for end in ("low", "high"))
-    interval = "" if low is None or high is None else f" ({low:.2f} to {high:.2f})"
-    accuracy = readings.number("balanced_accuracy") or 0.0
+    after = readings.number("counterfactual_accuracy")
+    told = "" if after is None else f" from {after + drop:.2f} to {after:.2f}"
+    interval = (
+        ""
+        if low is None or high is None
+        else f", 95 % interval of the loss {low:.2f} to {high:.2f}"
+    )
     end = {
-        "confounded": "it owes that to the tie of class and measurement",
-        "suspect": "it may owe that to the tie of class and measurement",
-        "not_excluded": "the second cohort is too small to exclude more",
-        "no_evidence": "it does not depend on the tie of class and measurement",
+        "confounded": "the model owes that to the tie of class and measurement",
+        "suspect": "the model may owe that to the tie of class and measurement",
+        "not_excluded": f"too few patients to exclude a loss of {_percent(0.1)}"
+        if high is not None
+        else "without an interval this certifies nothing",
+        "no_evidence": "no evidence that the model owes its accuracy to that tie",
     }[verdict.word]
     return (
-        f"{model} on {task}: on a second cohort, whose classes share the measurement, balanced "
-        f"accuracy changes from {accuracy:.2f} by {-drop:+.2f}{interval and ' (loss '}"
-        f"{interval[2:] if interval else ''}: {end}."
+        f"{model} on {task}: on a second cohort, where class and measurement are not tied, "
+        f"balanced accuracy goes{told} ({-drop:+.2f}{interval}): {end}."
     )
 
 
-def _told(finding: Finding, verdict: Verdict, share: ArtifactShare) -> str:
+def _told(finding: Finding, verdict: Verdict, readings: Readings, share: ArtifactShare) -> str:
     value, line = finding.value, finding.threshold
-    clean = f"clean fits of {verdict.thresholds.calibrated_on}: at most {_percent(line)}"
+    clean = f"line {_percent(line)}, from clean fits of {verdict.thresholds.calibrated_on}"
     if finding.indicator == "artifact_share":
-        least = "at least " if not _is_complete(share) else ""
         return (
-            f"{least}{_percent(value)}{_interval(share, ARTIFACT)} of the held-out class gap is "
-            f"carried by off-peak signal, gain, calibration or resolution ({clean})"
+            f"{_at_least(share)}{_percent(value)} of the held-out class gap"
+            f"{_class(share, ARTIFACT)} is carried by off-peak signal, gain, calibration or "
+            f"resolution ({_interval(share, ARTIFACT)}{clean})"
         )
     if finding.indicator == "non_peptide":
         return (
-            f"{_percent(value)}{_interval(share, NON_PEPTIDE)} of the gap is carried by peaks that "
-            f"are no peptide's ({clean})"
+            f"{_percent(value)} of the gap{_class(share, NON_PEPTIDE)} is carried by peaks that "
+            f"are no peptide's ({_interval(share, NON_PEPTIDE)}{clean})"
         )
     if finding.indicator == "control_share":
+        p = readings.number("control_p")
+        chance = "" if p is None else f"p = {p:.3f}, "
         return (
-            f"control cores of one tissue differ between the TMAs of the classes by "
-            f"{_percent(value)} of the class gap ({clean})"
+            "control cores of one tissue differ between the TMAs of the classes by "
+            f"{_percent(value)} of the class gap ({chance}{clean})"
         )
     if finding.indicator == "leakage":
+        p = readings.number("leakage_p")
+        chance = "" if p is None else f"p = {p:.2g}, "
         return (
-            f"the TMA explains {_percent(value)} of the variance of patients' scores within a class"
+            f"the TMA explains {_percent(value)} of the variance of patients' scores within a "
+            f"class ({chance}line {_percent(line)})"
         )
+    accuracy = readings.number("balanced_accuracy")
+    beside = "" if accuracy is None else f", the model {accuracy:.2f}"
     return (
-        f"a classifier that sees no peaks reaches a balanced accuracy of {value:.2f} in the same "
-        "folds"
+        "a classifier that sees no peaks reaches a balanced accuracy of "
+        f"{value:.2f} in the same folds{beside}"
     )
 
 
 def _carried(readings: Readings, share: ArtifactShare) -> str:
-    value = readings.number("artifact_share")
-    if value is None:
-        return " (the artifact share does not apply)"
-    return f" (artifact share {_percent(value)}{_interval(share, ARTIFACT)})"
+    """The main number where no indicator speaks against the model, or why there is none."""
+    value = readings["artifact_share"]
+    if isinstance(value, NotApplicable):
+        return f". The artifact share does not apply: {value.reason}"
+    interval = _interval(share, ARTIFACT).removesuffix(", ")
+    return (
+        f". Artifact share of the class gap: {_at_least(share)}{_percent(value)}"
+        f"{interval and f' ({interval})'}"
+    )
+
+
+def _at_least(share: ArtifactShare) -> str:
+    """Said where parts of the artifact share cannot be told, so that it is a lower bound."""
+    largest = share.largest(ARTIFACT)
+    shares = share.by_class[largest[0]] if isinstance(largest, tuple) else None
+    return "" if isinstance(shares, ClassShares) and shares.is_complete else "at least "
+
+
+def _class(share: ArtifactShare, part: str) -> str:
+    """Which class against the others, where there are more than two."""
+    largest = share.largest(part)
+    if len(share.by_class) < 3 or not isinstance(largest, tuple):
+        return ""
+    return f" between {largest[0]} and the others"
 
 
 def _interval(share: ArtifactShare, part: str) -> str:
@@ -143,14 +202,11 @@ def _interval(share: ArtifactShare, part: str) -> str:
         return ""
     shares = share.by_class[largest[0]]
     interval = shares.interval(part) if isinstance(shares, ClassShares) else None
-    return "" if interval is None else f" ({_percent(interval[0])} to {_percent(interval[1])})"
-
-
-def _is_complete(share: ArtifactShare) -> bool:
-    largest = share.largest(ARTIFACT)
-    shares = share.by_class[largest[0]] if isinstance(largest, tuple) else None
-    return isinstance(shares, ClassShares) and shares.is_complete
+    if interval is None:
+        return ""
+    return f"95 % interval {_percent(interval[0])} to {_percent(interval[1])}, "
 
 
 def _percent(value: float) -> str:
-    return f"{100 * value:.0f} %"
+    # Adding zero takes the sign off a zero.
+    return f"{round(100 * value) + 0} %"

@@ -22,6 +22,8 @@ LEVEL = 0.05
 MOST_LEAKAGE = 0.15
 #: Share of the model's advantage over chance that classifiers without peaks may reach.
 MOST_WITHOUT_PEAKS = 0.6
+#: An advantage below this is within what a classifier without peaks reaches by chance.
+LEAST_ADVANTAGE = 0.10
 #: Balanced accuracy lost on a broken design: a reliant model, and one that may be.
 RELIANT, CLEAN = 0.10, 0.05
 
@@ -107,7 +109,7 @@ def judge(readings: Readings, thresholds: Thresholds, *, n_classes: int = 2) -> 
     if decided is not None:
         drop = readings.number("counterfactual_drop") or 0.0
         line = RELIANT if decided == "confounded" else CLEAN
-        found = (Finding("counterfactual_drop", drop, line),) if drop > line else ()
+        found = (Finding("counterfactual_drop", drop, line),) if drop >= line else ()
         return Verdict(decided, found, True, thresholds)
     tie = readings.number("V")
     if tie is None:
@@ -132,7 +134,7 @@ def _by_counterfactual(readings: Readings) -> Word | None:
     if drop >= CLEAN:
         return "suspect"
     # A small cohort that happens to show no drop does not certify anything.
-    return "no_evidence" if high is None or high < RELIANT else "not_excluded"
+    return "no_evidence" if high is not None and high < RELIANT else "not_excluded"
 
 
 def _over_lines(readings: Readings, thresholds: Thresholds, factor: float) -> list[Finding]:
@@ -154,7 +156,8 @@ def _hints(readings: Readings, n_classes: int) -> list[Finding]:
         found.append(Finding("leakage", leakage, MOST_LEAKAGE))
     control, accuracy = readings.number("negative_control"), readings.number("balanced_accuracy")
     if control is not None and accuracy is not None:
-        line = 1 / n_classes + MOST_WITHOUT_PEAKS * (accuracy - 1 / n_classes)
+        advantage = max(accuracy - 1 / n_classes, LEAST_ADVANTAGE)
+        line = 1 / n_classes + MOST_WITHOUT_PEAKS * advantage
         if control > line:
             found.append(Finding("negative_control", control, line))
     return found

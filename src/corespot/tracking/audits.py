@@ -51,8 +51,9 @@ def record_audit(
     tags = {"audit.verdict": audit["verdict"], "audit.sentence": audit["sentence"]}
     for name in ("artifact_share", "V", "leakage", "counterfactual_drop"):
         value = readings.get(name)
-        # Tags are sorted as text: a fixed number of digits sorts as the numbers do.
-        tags[f"audit.{name}"] = "not applicable" if value is None else f"{value:.3f}"
+        # Tags are sorted as text: a fixed number of digits sorts as numbers from zero on do.
+        # Below zero there is nothing to be told apart: that is what chance leaves.
+        tags[f"audit.{name}"] = "not applicable" if value is None else f"{max(value, 0.0):.3f}"
     run.tags(tags)
     run.metrics({f"audit.{name}": readings.get(name) for name in METRICS})
     run.metrics({"audit.score": audit["score"]})
