@@ -90,7 +90,17 @@ def mean_slopes(
     ----------
     estimator, x, classes, places
         As for `log_odds`.
+
+    Raises
+    ------
+    ModelError
+        If the estimator gives no gradient, or was fitted on other classes.
     """
+    if not hasattr(estimator, "mean_gradient"):
+        raise ModelError(
+            f"{type(estimator).__name__} has no mean_gradient, from which its sensitivity profile "
+            "is made; audit a registered model, or give this one that method"
+        )
     found = estimator.mean_gradient(x, of="logit", **(places or {}))
     return np.asarray(found, dtype=np.float64)[class_columns(estimator, classes)]
 

@@ -20,6 +20,7 @@ from corespot.cohort.groups import unit_ids
 from corespot.cohort.positions import SpotPositions
 from corespot.cohort.splits import Fold
 from corespot.cohort.tasks import TaskSpots
+from corespot.errors import StoreError
 from corespot.io.store import SpectraStore
 from corespot.seeding import derive_seed, generator
 from corespot.train.estimator import where_they_lie
@@ -28,8 +29,10 @@ FloatArray = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
 
 #: Held-out spots of a fold whose differences are taken, and to which the model is put, at most.
-#: Patients take turns, so that none is lost; it is patients that vary.
+#: Patients, and each patient's classes, take turns, so that none is lost; it is patients that vary.
 MOST_DIFFERENCES, MOST_ASKED = 3000, 400
+#: Cores of each class that a model of patches or cores is put to, at least.
+FEWEST_CORES = 4
 _BLOCK = 512
 
 
@@ -118,11 +121,13 @@ def audit_fold(
     at_test = np.searchsorted(task.rows, fold.test_rows)
     positions = SpotPositions.of(task.spots)
     is_spatial = bool(where_they_lie(model, positions))
-    chosen = deal_spots(at_test, patients[at_test], MOST_DIFFERENCES, rng)
+    # A patient's few spots of a class must not be lost among those of another.
+    of_class = np.char.add(np.char.add(patients, "\x1f"), task.y.astype(str))
+    chosen = deal_spots(at_test, of_class[at_test], MOST_DIFFERENCES, rng)
     asked = (
-        _deal_cores(at_test, patients, task.group_of("core"), most_asked, rng)
+        _deal_cores(at_test, task.y, patients, task.group_of("core"), most_asked, rng)
         if is_spatial
-        else np.sort(deal_spots(chosen, patients[chosen], most_asked, rng))
+        else np.sort(deal_spots(chosen, of_class[chosen], most_asked, rng))
     )
     chosen = np.union1d(chosen, asked)
     places = where_they_lie(model, positions.take(asked))
@@ -194,22 +199,42 @@ def fold_controls(
 
 
 def mean_spectrum(store: SpectraStore, rows: Rows) -> FloatArray:
-    """Mean of some rows of a store, shape (n_bins,), read block by block."""
+    """Mean of some rows of a store, shape (n_bins,), read block by block.
+
+    Raises
+    ------
+    StoreError
+        If a value is not finite.
+    """
     total = np.zeros(store.axis.n_bins)
     for start in range(0, len(rows), _BLOCK):
-        total += store.take(rows[start : start + _BLOCK]).sum(axis=0, dtype=np.float64)
+        block = store.take(rows[start : start + _BLOCK])
+        if not np.all(np.isfinite(block)):
+            bad = rows[start + int(np.argmin(np.isfinite(block).all(axis=1)))]
+            raise StoreError(
+                f"spectrum {bad} of the store holds values that are not finite; preprocess the "
+                "cohort again, or leave that spot out"
+            )
+        total += block.sum(axis=0, dtype=np.float64)
     return total / len(rows)
 
 
 def _deal_cores(
     at: Rows,
+    y: Rows,
     patients: npt.NDArray[np.str_],
     cores: npt.NDArray[np.str_],
     most: int,
     rng: np.random.Generator,
 ) -> Rows:
-    """All spots of some cores, patients taking turns, about `most` and one core at least."""
-    names, first = np.unique(cores[at], return_index=True)
-    wanted = max(round(most * len(names) / len(at)), 1)
-    dealt = deal_spots(at[first], patients[at[first]], wanted, rng)
-    return np.asarray(at[np.isin(cores[at], cores[dealt])], dtype=np.int64)
+    """All spots of some cores of every class, patients taking turns; about `most` spots."""
+    names = np.unique(cores[at])
+    present = np.unique(y[at])
+    share = round(most * len(names) / len(at) / len(present))
+    dealt = []
+    for one in present:
+        own = at[y[at] == one]
+        _, first = np.unique(cores[own], return_index=True)
+        held = own[first]
+        dealt.append(cores[deal_spots(held, patients[held], max(share, FEWEST_CORES), rng)])
+    return np.asarray(at[np.isin(cores[at], np.concatenate(dealt))], dtype=np.int64)
