@@ -147,16 +147,18 @@ def combine_folds(folds: Sequence[ArtifactShare]) -> ArtifactShare:
     by_class: dict[str, ClassShares | NotApplicable] = {}
     for name in folds[0].by_class:
         known: list[ClassShares] = []
+        reason = ""
         for number, fold in enumerate(folds):
             shares = fold.by_class[name]
             if isinstance(shares, NotApplicable):
-                notes.append(f"fold {number + 1}, class {name}: {shares.reason}")
+                reason = shares.reason
+                notes.append(f"fold {number + 1}, class {name}: {reason}")
             else:
                 known.append(shares)
         by_class[name] = (
             _median_of(known)
             if 2 * len(known) >= len(folds)
-            else NotApplicable(f"in {len(folds) - len(known)} of {len(folds)} folds: {notes[-1]}")
+            else NotApplicable(f"in {len(folds) - len(known)} of {len(folds)} folds: {reason}")
         )
     return ArtifactShare(by_class, sum(fold.n_folds for fold in folds), tuple(notes))
 

@@ -200,11 +200,34 @@ def control_core_dependence(
             f"{len(by_core)} control cores on {len(np.unique(tmas))} TMAs: two or more of one "
             "tissue on a TMA are needed to tell TMAs from cores"
         )
+    reason = _why_no_comparison(by_core.index.to_list(), class_shares)
+    if reason is not None:
+        return ControlCoreDependence(reason, by_tma)
     less_tissue = by_core - by_core.groupby(level=1).transform("mean")
     by_class = class_dependence(
         less_tissue, classes=classes, class_shares=class_shares, gaps=gaps, seed=seed
     )
     return ControlCoreDependence(by_class, by_tma)
+
+
+def _why_no_comparison(
+    cores: Sequence[tuple[str, str, str]], class_shares: Mapping[str, Floats]
+) -> NotApplicable | None:
+    """Say why no tissue can be compared between TMAs of different classes, if so.
+
+    Scores are compared within a tissue: where each TMA has one of its own, nothing is left.
+    """
+    mixes: dict[str, list[Floats]] = {}
+    for tma, tissue, _ in cores:
+        if str(tma) in class_shares:
+            mixes.setdefault(str(tissue), []).append(class_shares[str(tma)])
+    if len(mixes) < 2 or any(np.ptp(np.stack(held), axis=0).max() > 0 for held in mixes.values()):
+        return None
+    return NotApplicable(
+        f"each of the {len(mixes)} control tissues is on TMAs of one mix of classes alone, so that "
+        "none can be compared between classes: put the same tissue on all TMAs, and name it alike "
+        "in cores.csv (column patient)"
+    )
 
 
 def _for_every_class(logits: Floats) -> Floats:

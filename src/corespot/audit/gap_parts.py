@@ -30,6 +30,8 @@ _SMOOTHING_WIDTHS = 0.2
 _FEWEST_BINS = 0.8
 #: Huber's constant: 95 % efficiency at the normal distribution.
 _HUBER = 1.345
+#: Peaks of a list that are needed for each shape that is fitted to them.
+_FEWEST_BINS_A_SHAPE = 10
 _MOST_ROUNDS, _SETTLED = 100, 1e-6
 #: A bin whose spread is below this fraction of the median one is weighted as if it had that.
 _LEAST_SPREAD = 1e-2
@@ -121,7 +123,7 @@ def gap_parts(
     -------
     GapParts
         On a list of peaks only gain and peak, on bins wider than a peak also off-peak; the other
-        parts are missing.
+        parts are missing. Gain is fitted to a list of thirty peaks or more.
 
     Raises
     ------
@@ -156,12 +158,17 @@ def gap_parts(
             mean, axis, None if no_derivative is not None else resolution
         ).items()
     }
+    too_few = None
+    if mask.no_profile is not None:
+        too_few = _why_too_few(axis.n_bins, sum(map(len, columns.values())))
+    if too_few is not None:
+        missing |= dict.fromkeys(columns, too_few)
+        columns = {}
     # Spectra that do not vary at all give every bin the same weight.
     least = _LEAST_SPREAD * float(np.median(spread)) or 1.0
     weight = 1.0 / np.maximum(spread, least)
-    pull = _huber_fit(
-        np.concatenate(list(columns.values()))[:, on_peak].T, gap[on_peak], weight[on_peak]
-    )
+    shapes_on_peak = np.concatenate([np.zeros((0, axis.n_bins)), *columns.values()])[:, on_peak]
+    pull = _huber_fit(shapes_on_peak.T, gap[on_peak], weight[on_peak])
     parts, pulls, used = {}, {}, 0
     if "off_peak" not in missing:
         parts["off_peak"] = np.where(on_peak, 0.0, gap)
@@ -170,9 +177,19 @@ def gap_parts(
         pulls[part][:, on_peak] = pull[used : used + len(shapes)]
         parts[part] = (pulls[part] @ gap) @ shapes
         used += len(shapes)
-    fitted = np.sum([parts[part] for part in columns], axis=0)
+    fitted = np.sum([np.zeros(axis.n_bins), *(parts[part] for part in columns)], axis=0)
     parts["peak"] = np.where(on_peak, gap - fitted, 0.0)
     return GapParts(parts, missing, ~on_peak, columns, pulls)
+
+
+def _why_too_few(n_bins: int, n_shapes: int) -> NotApplicable | None:
+    """Say why shapes would explain any difference; ``None`` if they would not."""
+    if n_bins >= _FEWEST_BINS_A_SHAPE * n_shapes:
+        return None
+    return NotApplicable(
+        f"{n_bins} peaks are too few to tell a smooth gain from a difference of the tissue: at "
+        f"least {_FEWEST_BINS_A_SHAPE * n_shapes} are needed"
+    )
 
 
 def why_no_derivative(axis: MzAxis, resolution: float) -> NotApplicable | None:
@@ -226,8 +243,8 @@ def _huber_fit(design: FloatArray, target: FloatArray, weight: FloatArray) -> Fl
     Iteratively reweighted; residuals are counted in units of weight⁻¹ and scaled by their median
     absolute deviation. Returned is the matrix that gives the coefficients from the target.
     """
-    if len(target) == 0:
-        return np.zeros((design.shape[1], 0))
+    if 0 in design.shape:
+        return np.zeros((design.shape[1], len(target)))
     scale = np.sqrt(np.mean(np.square(design * weight[:, None]), axis=0))
     scale[~(scale > 0)] = 1.0
     lines, aim = design * (weight[:, None] / scale), target * weight

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from corespot.audit.applicable import NotApplicable
-from corespot.audit.peak_mask import PeakMask, on_axis
+from corespot.audit.peak_mask import PeakMask, is_list, on_axis
 from corespot.axis import MzAxis
 from corespot.preprocess.align_peptides import CLUSTER_DA
 from corespot.units import PROTON_DA
@@ -131,8 +131,7 @@ def non_peptide_bins(peaks: MeanPeaks, axis: MzAxis) -> npt.NDArray[np.bool_] | 
     between the clusters: judged bin by bin, they would be called non-peptide.
     """
     width = float(np.median(np.diff(axis.mz))) if axis.n_bins > 1 else np.inf
-    listed = len(peaks) == axis.n_bins
-    if not listed and width > _WIDEST_DA:
+    if not is_list(axis) and width > _WIDEST_DA:
         return NotApplicable(
             f"bins of {width:.2g} Da do not show where between two peptide clusters a peak lies; "
             f"use bins of at most {_WIDEST_DA:g} Da"

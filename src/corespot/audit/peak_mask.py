@@ -90,22 +90,29 @@ def why_no_profile(axis: MzAxis) -> NotApplicable | None:
     """
     if axis.n_bins < 4:
         return NotApplicable(f"{axis.n_bins} bins are no profile: there is nothing between them")
-    spacing = np.diff(axis.mz)
-    if axis.kind == "listed":
-        jumps = float(np.mean(np.abs(np.diff(np.log(spacing))) > _JUMP))
-        if jumps >= _MOST_JUMPS:
-            return NotApplicable(
-                f"the m/z axis is a list of {axis.n_bins} peaks without bins between them "
-                f"({jumps:.0%} of its steps differ from the one before): baseline, peak shapes "
-                "and their derivatives cannot be seen; audit profile spectra of the same cohort"
-            )
-    step = float(np.median(spacing))
+    if is_list(axis):
+        return NotApplicable(
+            f"the m/z axis is a list of {axis.n_bins} peaks without bins between them "
+            f"({_jumps(axis):.0%} of its steps differ from the one before): baseline, peak shapes "
+            "and their derivatives cannot be seen; audit profile spectra of the same cohort"
+        )
+    step = float(np.median(np.diff(axis.mz)))
     if step >= _COARSEST_DA:
         return NotApplicable(
             f"bins of {step:.2g} Da hold whole peptide clusters, which lie 1 Da apart: baseline "
             f"and peak shapes cannot be seen; use bins well below {_COARSEST_DA:g} Da"
         )
     return None
+
+
+def is_list(axis: MzAxis) -> bool:
+    """Whether an m/z axis lists peaks, each where it was found, rather than bins."""
+    return axis.kind == "listed" and (axis.n_bins < 4 or _jumps(axis) >= _MOST_JUMPS)
+
+
+def _jumps(axis: MzAxis) -> float:
+    """Share of the steps of an axis that differ from the one before."""
+    return float(np.mean(np.abs(np.diff(np.log(np.diff(axis.mz)))) > _JUMP))
 
 
 def peak_mask(mean_spectrum: npt.ArrayLike, axis: MzAxis) -> PeakMask:

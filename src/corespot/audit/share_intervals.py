@@ -150,7 +150,10 @@ def shares_of(
     names = [name for name in effects.means if name != WHOLE]
     shares = {name: float(effects.mean(name, once)[0]) / whole for name in names}
     told = [part for part in ARTIFACT_PARTS if part in shares]
-    shares[ARTIFACT] = float(sum(shares[part] for part in told))
+    if told:
+        shares[ARTIFACT] = float(sum(shares[part] for part in told))
+    else:
+        missing = {**missing, ARTIFACT: missing[ARTIFACT_PARTS[0]]}
     draws: dict[str, FloatArray] = {}
     if n_bootstrap and readings is not None and int(has.sum(axis=1).min()) > 1:
         drawn = draw_patients(has.T @ np.array([1, 2]), n_bootstrap, rng)
@@ -159,7 +162,8 @@ def shares_of(
         # A draw in which the model does not tell the classes apart has no shares.
         below = np.where(below > 0.1 * whole, below, np.nan)
         draws = {name: values / below for name, values in resampled.items()}
-        draws[ARTIFACT] = np.sum([draws[part] for part in told], axis=0)
+        if told:
+            draws[ARTIFACT] = np.sum([draws[part] for part in told], axis=0)
     by_fold = {name: (value,) for name, value in shares.items()}
     return ClassShares(shares, draws, missing, whole, by_fold)
 
