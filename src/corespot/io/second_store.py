@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from corespot.cohort.tables import Cohort
 from corespot.errors import RecipeError, StoreError
@@ -43,28 +46,41 @@ def preprocess_second(
         If the other cohort does not reach over the axis.
     """
     spots = cohort.spots.reset_index(drop=True)
-    files = spots["file"].astype(str).to_numpy()
+    files = spots["file"].astype(str).to_numpy(dtype=str)
     indices = spots["spectrum"].to_numpy(dtype=np.int64)
     recipe = Recipe.parse(like.meta["recipe"])
     meta = {"recipe": like.meta["recipe"], "cohort": str(folder), "axis_of": str(like.path)}
-    with create_store(
-        out, spots=spots, axis=like.axis, meta=meta, dtype=like.meta["dtype"], scale=like.scale
-    ) as store:
-        for name in track(list(dict.fromkeys(files)), label="second cohort", unit="files"):
-            mine = np.flatnonzero(files == name)
-            with open_imzml(folder / name) as file:
-                _refuse_narrower(name, file.mz_range(), like)
-                for start in range(0, len(mine), _BLOCK):
-                    rows = mine[start : start + _BLOCK]
-                    block = np.zeros((len(rows), like.axis.n_bins), dtype=np.float32)
-                    for at, row in enumerate(rows):
-                        mz, intensity = file.spectrum(int(indices[row]))
-                        try:
-                            block[at] = apply_recipe(recipe, mz, intensity, like.axis)
-                        except RecipeError as error:
-                            raise RecipeError(f"{name}, spectrum {indices[row]}: {error}") from None
-                    store.write(slice(int(rows[0]), int(rows[-1]) + 1), block)
+    with (
+        ExitStack() as stack,
+        create_store(
+            out, spots=spots, axis=like.axis, meta=meta, dtype=like.meta["dtype"], scale=like.scale
+        ) as store,
+    ):
+        opened = {
+            str(name): stack.enter_context(open_imzml(folder / str(name)))
+            for name in dict.fromkeys(files)
+        }
+        for name, file in opened.items():
+            _refuse_narrower(name, file.mz_range(), like)
+        for rows in track(list(_blocks(files)), label="second cohort", unit="blocks"):
+            name = str(files[rows.start])
+            block = np.zeros((rows.stop - rows.start, like.axis.n_bins), dtype=np.float32)
+            for at, index in enumerate(indices[rows]):
+                mz, intensity = opened[name].spectrum(int(index))
+                try:
+                    block[at] = apply_recipe(recipe, mz, intensity, like.axis)
+                except RecipeError as error:
+                    raise RecipeError(f"{name}, spectrum {index}: {error}") from None
+            store.write(rows, block)
     return SpectraStore.open(out)
+
+
+def _blocks(files: npt.NDArray[np.str_]) -> Iterator[slice]:
+    """Slices of consecutive rows of one file: a table may name files in turn."""
+    starts = np.flatnonzero(np.concatenate([[True], files[1:] != files[:-1]]))
+    for start, stop in zip(starts, [*starts[1:], len(files)], strict=True):
+        for first in range(int(start), int(stop), _BLOCK):
+            yield slice(first, min(first + _BLOCK, int(stop)))
 
 
 def _refuse_narrower(name: str, reach: tuple[float, float], like: SpectraStore) -> None:
