@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from corespot.settings import Settings
+from corespot.synth.layout import TmaContents, campaigns_of, shared_out
 
 DesignName = Literal["balanced", "partial", "nested", "nested_mixed"]
 Organ = Literal["lung", "pancreas"]
@@ -68,6 +69,10 @@ class DesignSettings(Settings):
         with new patients on new TMAs but the same instrument (peptides, markers, campaigns).
     control_cores : int
         Control cores on every TMA: one and the same tissue, of no organ and no subtype.
+    layout : tuple of TmaContents
+        Patients of each organ on each TMA, in place of `name` and of the numbers of `lung` and
+        `pancreas`, whose `cores_per_patient` count. The campaign follows the class (see
+        `corespot.synth.layout.campaigns_of`). Empty: as `name` says.
     """
 
     name: DesignName = "nested"
@@ -75,13 +80,16 @@ class DesignSettings(Settings):
     pancreas: OrganSettings = Field(default_factory=OrganSettings)
     counterfactual: bool = False
     control_cores: int = Field(default=0, ge=0, le=20)
+    layout: tuple[TmaContents, ...] = ()
 
     @model_serializer(mode="wrap")
-    def _without_controls_as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # Cohorts without control cores keep every byte of the truth that is written with them.
+    def _what_is_there(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Cohorts without control cores and without a layout of their own keep every byte of the
+        # truth that is written with them.
         values: dict[str, Any] = plain(self)
-        if not self.control_cores:
-            values.pop("control_cores", None)
+        for name in ("control_cores", "layout"):
+            if not values.get(name):
+                values.pop(name, None)
         return values
 
 
@@ -135,9 +143,8 @@ def plan_tmas(settings: DesignSettings, rng: np.random.Generator) -> tuple[TmaPl
     Returns
     -------
     tuple of TmaPlan
-        Lung-home TMAs first.
+        Lung-home TMAs first, or those of the layout in its order.
     """
-    share = HOME_SHARE["balanced"] if settings.counterfactual else HOME_SHARE[settings.name]
     prefix = "CF" if settings.counterfactual else ""
     plans: list[TmaPlan] = []
     n_patients = 0
@@ -146,32 +153,29 @@ def plan_tmas(settings: DesignSettings, rng: np.random.Generator) -> tuple[TmaPl
     controls: tuple[PatientPlan, ...] = ()
     if settings.control_cores:
         controls = (PatientPlan(CONTROL_PATIENT, "", "", settings.control_cores, control=True),)
-    for home, other in (ORGANS, ORGANS[::-1]):
-        group = settings.lung if home == "lung" else settings.pancreas
-        for index in range(group.n_tmas):
-            campaign = campaign_of(settings.name, home, index)
-            patients: list[PatientPlan] = []
-            for organ in _organs(home, other, share, group.patients_per_tma):
-                subtype = ""
-                if organ == "lung":
-                    subtype = SUBTYPES[n_lung % 2]
-                    n_lung += 1
-                n_patients += 1
-                weights = settings.lung if organ == "lung" else settings.pancreas
-                frequency = np.asarray(weights.cores_per_patient, dtype=np.float64)
-                n_cores = 1 + int(rng.choice(frequency.size, p=frequency / frequency.sum()))
-                name = f"{prefix}P{n_patients:04d}"
-                patients.append(PatientPlan(name, organ, subtype, n_cores))
-            order = rng.permutation(len(patients))
-            plans.append(
-                TmaPlan(
-                    tma=f"{prefix}TMA{len(plans) + 1:02d}",
-                    campaign=campaign,
-                    acquisition_date=_date(campaign, n_acquired[campaign], settings.counterfactual),
-                    patients=tuple(patients[at] for at in order) + controls,
-                )
+    for campaign, organs in _contents(settings):
+        patients: list[PatientPlan] = []
+        for organ in organs:
+            subtype = ""
+            if organ == "lung":
+                subtype = SUBTYPES[n_lung % 2]
+                n_lung += 1
+            n_patients += 1
+            weights = settings.lung if organ == "lung" else settings.pancreas
+            frequency = np.asarray(weights.cores_per_patient, dtype=np.float64)
+            n_cores = 1 + int(rng.choice(frequency.size, p=frequency / frequency.sum()))
+            name = f"{prefix}P{n_patients:04d}"
+            patients.append(PatientPlan(name, organ, subtype, n_cores))
+        order = rng.permutation(len(patients))
+        plans.append(
+            TmaPlan(
+                tma=f"{prefix}TMA{len(plans) + 1:02d}",
+                campaign=campaign,
+                acquisition_date=_date(campaign, n_acquired[campaign], settings.counterfactual),
+                patients=tuple(patients[at] for at in order) + controls,
             )
-            n_acquired[campaign] += 1
+        )
+        n_acquired[campaign] += 1
     return tuple(plans)
 
 
@@ -181,6 +185,23 @@ def campaign_of(design: DesignName, home: Organ, index: int) -> str:
         return CAMPAIGNS[ORGANS.index(home)]
     # The pancreas TMAs start with the other campaign, so that odd numbers stay balanced.
     return CAMPAIGNS[(index + ORGANS.index(home)) % len(CAMPAIGNS)]
+
+
+def _contents(settings: DesignSettings) -> Iterator[tuple[str, list[Organ]]]:
+    """Campaign and organs of the patients of each TMA."""
+    if settings.layout:
+        # Campaigns stay those of the design, whatever the counterfactual puts on its TMAs.
+        tmas = shared_out(settings.layout) if settings.counterfactual else settings.layout
+        for at, tma in zip(campaigns_of(settings.layout), tmas, strict=True):
+            lung, pancreas = ORGANS
+            yield CAMPAIGNS[at], [lung] * tma.lung + [pancreas] * tma.pancreas
+        return
+    share = HOME_SHARE["balanced"] if settings.counterfactual else HOME_SHARE[settings.name]
+    for home, other in (ORGANS, ORGANS[::-1]):
+        group = settings.lung if home == "lung" else settings.pancreas
+        for index in range(group.n_tmas):
+            campaign = campaign_of(settings.name, home, index)
+            yield campaign, _organs(home, other, share, group.patients_per_tma)
 
 
 def _organs(home: Organ, other: Organ, share: float, n_patients: int) -> list[Organ]:
