@@ -155,18 +155,27 @@ def measure(
 
 
 def summary(lines: list[dict[str, Any]]) -> str:
-    """Means over cohorts, as a table in Markdown."""
+    """Means over cohorts, each set of ways beside no way on the same cohorts, in Markdown."""
     table = pd.DataFrame(lines)
-    keys = ["kind", "model", "ways"]
-    mean = table.groupby(keys, sort=False)[["cross_validated", "counterfactual", "drop"]].mean()
-    mean["worst_drop"] = table.groupby(keys, sort=False)["drop"].max()
-    mean["seconds"] = table.groupby(keys, sort=False)["seconds"].mean()
-    mean["cohorts"] = table.groupby(keys, sort=False)["seed"].nunique()
-    rows = ["| " + " | ".join([*keys, *mean.columns]) + " |", "|---" * 9 + "|"]
-    for key, row in mean.iterrows():
-        numbers = [f"{row[c]:.3f}" for c in mean.columns[:4]]
-        rest = [f"{row['seconds']:.1f}", str(int(row["cohorts"]))]
-        rows.append("| " + " | ".join([*map(str, key), *numbers, *rest]) + " |")
+    keys = ["kind", "seed", "model"]
+    plain = table[table["ways"] == "plain"][[*keys, "cross_validated", "drop"]]
+    both = table.merge(plain, on=keys, suffixes=("", "_plain"))
+    both["cost"] = both["cross_validated_plain"] - both["cross_validated"]
+    numbers = ["cross_validated", "cost", "counterfactual", "drop", "drop_plain"]
+    order = {name: place for place, name in enumerate(WAYS)}
+    groups = sorted(
+        both.groupby(["kind", "model", "ways"], sort=False),
+        key=lambda group: (list(KINDS).index(group[0][0]), group[0][1], order[group[0][2]]),
+    )
+    rows = [
+        "| kind | model | ways | cohorts | accuracy | cost | second cohort | lost there "
+        "| lost without | worst |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for key, group in groups:
+        means = [f"{group[name].mean():.3f}" for name in numbers]
+        cells = [*map(str, key), str(len(group)), *means, f"{group['drop'].max():.3f}"]
+        rows.append("| " + " | ".join(cells) + " |")
     return "\n".join(rows)
 
 

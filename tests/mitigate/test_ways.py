@@ -174,6 +174,9 @@ def test_batch_correction_brings_every_tma_to_the_mean_of_the_training_tmas(spre
     shift = way.batches().fit(X[train], tma[train])
     with pytest.raises(ModelError, match="T2"):
         shift.correct(X, tma)
+    # Where folds part a TMA, its test spots are corrected by what was fitted on its others.
+    again = shift.met(X[:5] + 1, tma[:5]).correct(X[train], tma[train])
+    np.testing.assert_array_equal(again, shift.correct(X[train], tma[train]))
     corrected = shift.met(X[~train], tma[~train]).correct(X, tma)
     for name in np.unique(tma):
         np.testing.assert_allclose(corrected[tma == name].mean(axis=0), target, atol=2e-3)
