@@ -53,7 +53,14 @@ def without_controls(records: Sequence[Record]) -> list[Record]:
     ]
 
 
-def report(tuning: Sequence[Record], testing: Sequence[Record]) -> Iterator[str]:
+def has_digestion(record: Record) -> bool:
+    """Whether the class is followed peptide by peptide, which only control cores can see."""
+    return "digestion" in record.cohort["families"]
+
+
+def report(
+    tuning: Sequence[Record], testing: Sequence[Record], families: Sequence[Record]
+) -> Iterator[str]:
     """The tables, as markdown."""
     yield f"Made by `{COMMAND}`; do not edit."
     seeds = sorted({one.seed for one in testing})
@@ -74,8 +81,10 @@ def report(tuning: Sequence[Record], testing: Sequence[Record]) -> Iterator[str]
         told = ", ".join(f"{name} {value:.2f}" for name, value in lines.lines.items())
         yield f"## {model}\n\nLines: {told}."
         rows = []
+        nested = [one for one in own if one.cohort["design"] == "nested"]
         for title, chosen in (
-            ("nested", [one for one in own if one.cohort["design"] == "nested"]),
+            ("nested", nested),
+            ("nested, no digestion", [one for one in nested if not has_digestion(one)]),
             ("all designs", own),
         ):
             for kind, records in (
@@ -102,9 +111,12 @@ def report(tuning: Sequence[Record], testing: Sequence[Record]) -> Iterator[str]
                 )
         yield markdown(rows)
         yield "Verdicts:\n\n" + verdict_table(own, lines)
-        yield "By artifact family (reliant models called confounded):\n\n" + family_table(
-            own, without_controls(own), lines
+        own += [one for one in families if one.model == model and one.truth != "between"]
+        yield (
+            "By artifact family, the cohorts of one family alone among them (reliant models called "
+            "confounded):"
         )
+        yield family_table(own, without_controls(own), lines)
 
 
 def _share(called: np.ndarray) -> str:
@@ -122,7 +134,8 @@ def main() -> None:
     wanted = parser.parse_args()
     tuning = read_records(wanted.records / "tuning.jsonl")
     testing = read_records(wanted.records / "testing.jsonl")
-    text = "\n\n".join(["# Error rates of the audit", *report(tuning, testing)]) + "\n"
+    families = read_records(wanted.records / "families.jsonl")
+    text = "\n\n".join(["# Error rates of the audit", *report(tuning, testing, families)]) + "\n"
     print(text)
     if wanted.roc:
         lines = {

@@ -26,7 +26,7 @@ def _scored(
 
 
 def auc(
-    records: Sequence[Record], lines: Thresholds, n_draws: int = 1000
+    records: Sequence[Record], lines: Thresholds, n_draws: int = 300
 ) -> tuple[float, float, float]:
     """Area under the curve with a 95 % interval, cohorts drawn anew."""
     y, value, _ = _scored(records, lines)
