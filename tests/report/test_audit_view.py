@@ -65,6 +65,8 @@ def test_tmas_keep_their_names_and_natural_order(tmp_path):
     assert table.columns.tolist() == ["TMA2", "TMA10", "007"]
     assert table.loc["AD", "007"] == 5 and table.loc["SQ", "TMA10"] == 5
     assert table.to_numpy().sum() == 10
+    write_audit(tmp_path, tmas=("007", "10", "9"))
+    assert read_audit(tmp_path).label_by_tma.columns.tolist() == ["007", "9", "10"]
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ from corespot.report.html import (
     table_html,
     write_page,
 )
+from corespot.report.result_marks import NESTED_NOTE
 from corespot.report.tables import (
-    NESTED_NOTE,
     aligned,
     as_markdown,
     as_text,
@@ -30,6 +30,7 @@ from corespot.report.tables import (
     results_text,
     transfer_text,
 )
+from corespot.report.theme import plain
 
 EVIL = "<script>alert('x')</script>"
 
@@ -162,6 +163,11 @@ def test_natural_order_and_table_cells():
     assert sorted(["TMA10", "TMA2", "slide"], key=natural) == ["TMA2", "TMA10", "slide"]
     html = table_html(pd.DataFrame({"a": [None, "x"], "b": [np.nan, 2.0]}))
     assert "<td class=n></td>" in html and "nan" not in html and "None" not in html
+
+
+def test_plotly_reads_the_entities_of_safe_text():
+    # It knows these by name or number, and would show any other as it is typed.
+    assert plain("a<b> & \"c\" 'd'") == "a&lt;b&gt; &amp; &#34;c&#34; &#x27;d&#x27;"
 
 
 def test_links_stay_on_this_disk_and_are_escaped():

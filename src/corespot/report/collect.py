@@ -15,6 +15,9 @@ from corespot.errors import StoreError
 from corespot.explain.folds import class_means
 from corespot.io.artifacts import read_arrays, read_json, read_table
 from corespot.io.store import SpectraStore
+from corespot.report.audit_shown import AuditView
+from corespot.report.audit_summary import brief
+from corespot.report.audit_view import read_audit
 from corespot.report.run_tables import RunTables
 from corespot.report.tables import is_nested, label_by_tma
 from corespot.report.tuning_summary import tuning_summary
@@ -40,7 +43,7 @@ def collect_run(
     -------
     RunTables
         Metrics are those of ``metrics.json`` with ``nested_design``: whether no TMA holds two
-        classes of the task.
+        classes of the task; and ``audit``: verdict and artifact share of an audited model.
 
     Raises
     ------
@@ -52,15 +55,20 @@ def collect_run(
     metrics: dict[str, dict[str, Any]] = {}
     folds, history, leakage = [], [], []
     labels, means = {}, {}
+    audits: dict[str, dict[str, AuditView]] = {}
     for task, definition in tasks.items():
         selected = select_spots(store.spots, task, definition)
         labels[task] = _labelled(selected)
         means[task] = _class_means(data, store, selected, names)
         nested = is_nested(label_by_tma(labels[task], "class"))
-        metrics[task] = {}
+        metrics[task], audits[task] = {}, {}
         for model in names:
             folder = data / "train" / task / model
             metrics[task][model] = _complete(folder / "metrics.json") | {"nested_design": nested}
+            audit = data / "audit" / task / model
+            if audit.is_dir():
+                audits[task][model] = read_audit(audit)
+                metrics[task][model]["audit"] = brief(audits[task][model])
             folds.append(_named(read_table(folder / "fold_metrics.parquet"), task, model))
             if (folder / "history.parquet").is_file():
                 history.append(_named(read_table(folder / "history.parquet"), task, model))
@@ -79,6 +87,7 @@ def collect_run(
         class_means=means,
         tuning=tuning_summary(data, tasks, names),
         design=_complete_design(data / "design" / "design.json", tasks),
+        audits=audits,
     )
 
 

@@ -23,7 +23,8 @@ def headline_metrics(run: RunTables) -> dict[str, dict[str, dict[str, float]]]:
     dict
         ``{task: {model: {"spot": …, "core": …, "patient": …}}}``, medians as in the result table,
         and ``leakage_gap`` for the model it was measured with: balanced accuracy on random spots
-        less that on the strictest grouping. What is undefined is left out.
+        less that on the strictest grouping, and ``artifact_share`` of audited models. What is
+        undefined is left out.
     """
     found: dict[str, dict[str, dict[str, float]]] = {}
     for task, models in run.metrics.items():
@@ -35,6 +36,11 @@ def headline_metrics(run: RunTables) -> dict[str, dict[str, dict[str, float]]]:
                 for level, value in medians.items()
                 if value is not None
             }
+    for task, audits in run.audits.items():
+        for model, view in audits.items():
+            share = view.readings.number("artifact_share")
+            if share is not None:
+                found[task][model]["artifact_share"] = round(share, _DECIMALS)
     if len(run.leakage):
         on_spots = run.leakage[run.leakage["grouping"] == "spot"]
         for row in on_spots.to_dict("records"):

@@ -9,6 +9,12 @@ from typing import Any
 import pandas as pd
 
 from corespot.report.ablation_figures import ablation, ablation_table
+from corespot.report.audit_overview import (
+    AUDIT_EXPLAINED,
+    audit_link,
+    audit_markdown,
+    audit_table,
+)
 from corespot.report.design_parts import design_parts
 from corespot.report.fold_figures import fold_boxes
 from corespot.report.html import Link, Preformatted, Section, write_page
@@ -21,17 +27,16 @@ from corespot.report.overview_tables import (
 )
 from corespot.report.prediction_figures import reliability
 from corespot.report.quality_figures import label_heatmap
+from corespot.report.result_marks import NESTED_NOTE, table_notes
 from corespot.report.run_tables import RunTables
 from corespot.report.tables import (
     LEVELS,
-    NESTED_NOTE,
     as_markdown,
     as_text,
     is_nested,
     label_by_tma,
     readable,
     result_table,
-    table_notes,
 )
 from corespot.report.tuning_summary import tuning_table
 
@@ -61,6 +66,8 @@ def results_markdown(run: RunTables) -> str:
     results = result_table(run.metrics)
     parts = [f"# Results: {Path(run.cohort).name}", as_markdown(readable(results))]
     parts += table_notes(results)
+    if any(run.audits.values()):
+        parts += ["## Audit for confounding", AUDIT_EXPLAINED, audit_markdown(run.audits)]
     if len(run.leakage):
         shown = run.leakage[["task", "model", "grouping", "balanced_accuracy", "gap", "reason"]]
         cells = shown.copy()
@@ -99,6 +106,7 @@ def page_links(run: RunTables, data_href: str) -> pd.DataFrame:
                     "sensitivity": _link(
                         run, data_href, "sensitivity", f"sensitivity/{place}/sensitivity.html"
                     ),
+                    "audit": audit_link(run, task, model, data_href) or "—",
                 }
             )
     return pd.DataFrame(rows)
@@ -145,6 +153,8 @@ def _result_sections(run: RunTables, data_href: str) -> Iterator[Section]:
             *(fold_boxes(boxes, level=level, n_classes=n_classes) for level in LEVELS),
         ],
     )
+    if any(run.audits.values()):
+        yield Section("Audit for confounding", [AUDIT_EXPLAINED, audit_table(run, data_href)])
     quality = _link(run, data_href, "quality of the spectra", "quality/quality.html")
     yield Section(
         "All pages",

@@ -8,8 +8,11 @@ from pathlib import Path
 import pandas as pd
 import plotly.graph_objects as go
 
-from corespot.report.html import Section, save_figure_json, write_page
+from corespot.report.audit_card import VerdictCard
+from corespot.report.audit_overview import audit_link
+from corespot.report.html import Part, Section, save_figure_json, write_page
 from corespot.report.overview_tables import segmentation_table
+from corespot.report.result_marks import NESTED_NOTE
 from corespot.report.run_sections import (
     ModelRun,
     ablated,
@@ -20,7 +23,6 @@ from corespot.report.run_sections import (
     segmented,
 )
 from corespot.report.run_tables import RunTables
-from corespot.report.tables import NESTED_NOTE
 
 #: Sections of a page: heading, how its figures are named, and what to say before them.
 _SECTIONS = (
@@ -54,7 +56,9 @@ _SECTIONS = (
 )
 
 
-def write_run_page(folder: Path, run: RunTables, task: str, model: str) -> None:
+def write_run_page(
+    folder: Path, run: RunTables, task: str, model: str, *, data_href: str = "../../../../data"
+) -> None:
     """Write ``performance.html`` and one JSON a figure for a model on a task.
 
     Parameters
@@ -65,6 +69,8 @@ def write_run_page(folder: Path, run: RunTables, task: str, model: str) -> None:
         Tables of the whole run.
     task, model : str
         Which of it.
+    data_href : str
+        The way from the page to the folder of the stage outputs, for links.
     """
     figures = run_figures(run, task, model)
     for name, figure in figures.items():
@@ -72,7 +78,7 @@ def write_run_page(folder: Path, run: RunTables, task: str, model: str) -> None:
     write_page(
         folder / "performance.html",
         f"Performance: {task}, {model}",
-        list(_sections(ModelRun(run, task, model), figures)),
+        list(_sections(ModelRun(run, task, model), figures, data_href)),
         subtitle="out-of-fold predictions; research use only",
     )
 
@@ -107,17 +113,21 @@ def about(one: ModelRun) -> pd.DataFrame:
     return pd.DataFrame({"": list(known), "value": list(known.values())})
 
 
-def _sections(one: ModelRun, figures: Mapping[str, go.Figure]) -> Iterator[Section]:
+def _sections(one: ModelRun, figures: Mapping[str, go.Figure], data_href: str) -> Iterator[Section]:
     nested = [NESTED_NOTE.removeprefix("† ")] if one.scores.get("nested_design") else []
     yield Section("About", [*nested, about(one)])
+    if one.audit is not None:
+        link = audit_link(one.run, one.task, one.model, data_href, "all that was measured")
+        parts: list[Part] = [VerdictCard(one.audit), *([link] if link else [])]
+        yield Section("Audit for confounding", parts)
     for heading, names, text in _SECTIONS:
         shown = [figure for name, figure in figures.items() if name.startswith(names)]
         if not shown:
             continue
-        parts: list[str | pd.DataFrame | go.Figure] = [text, *shown] if text else [*shown]
+        content: list[Part] = [text, *shown] if text else [*shown]
         if heading == "Segmentation":
-            parts.append(segmentation_table({one.task: {one.model: one.scores}}))
-        yield Section(heading, parts)
+            content.append(segmentation_table({one.task: {one.model: one.scores}}))
+        yield Section(heading, content)
 
 
 def _number(value: object, form: str) -> str | None:

@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 
 from corespot.models.registry import entry
 from corespot.report.ablation_figures import ablation, ablation_table
+from corespot.report.audit_shown import AuditView
 from corespot.report.embedding_figures import embedding_maps
 from corespot.report.fold_figures import fold_boxes
 from corespot.report.gallery import neighbourhood, pick_galleries
@@ -52,6 +53,11 @@ class ModelRun:
     def scores(self) -> Mapping[str, Any]:
         """Its metrics."""
         return self.run.metrics[self.task][self.model]
+
+    @property
+    def audit(self) -> AuditView | None:
+        """Its audit, if there is one."""
+        return self.run.audits.get(self.task, {}).get(self.model)
 
     @cached_property
     def classes(self) -> list[str]:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from corespot.io.artifacts import read_table
 from corespot.io.store import SpectraStore
+from corespot.report.audit_shown import AuditView
 from corespot.report.spot_table import spot_table
 
 
@@ -45,6 +46,8 @@ class RunTables:
         ``{task: {model: …}}`` of what was tuned; may be empty.
     design : mapping
         ``{task: …}``: the audit of each task's design.
+    audits : mapping
+        ``{task: {model: AuditView}}`` of the models that were audited.
     """
 
     cohort: str
@@ -58,6 +61,7 @@ class RunTables:
     class_means: Mapping[str, npt.NDArray[np.floating]]
     tuning: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
     design: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    audits: Mapping[str, Mapping[str, AuditView]] = field(default_factory=dict)
 
     def classes(self, task: str) -> list[str]:
         """Class names of a task, in order."""

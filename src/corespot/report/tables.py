@@ -10,24 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from corespot.report.result_marks import NESTED_MARK, TUNED_MARKS, table_notes
+from corespot.report.verdict_badge import verdict_text
+
 LEVELS = ("spot", "core", "patient")
 #: How a fold was made, as a reader is told; one that shares cores with the training part says so.
 _GROUPINGS = {"tma": "TMA", "spot": "spot (optimistic)"}
-
-#: Marks a task in which measurement and class cannot be told apart, and says so.
-NESTED_MARK = " †"
-NESTED_NOTE = (
-    "† No TMA holds two classes of this task. Whatever its figures say, they cannot tell a "
-    "difference between the classes from one between the measurements; try the models on a cohort "
-    "with another design (corespot transfer)."
-)
-
-#: What is written behind a model whose settings were tuned, and what it means.
-_TUNED_MARKS = {"nested": " (tuned)", "hold-in": " (tuned ‡)"}
-HOLD_IN_NOTE = (
-    "‡ Tuned once, on the training part of the first fold: the other folds test on spots that "
-    "tuning has seen, so that these figures are optimistic. Set tune.nested: true for honest ones."
-)
 
 LEVEL_TITLES = {"spot": "spot", "core": "core", "core_mean": "core (mean p)", "patient": "patient"}
 
@@ -55,8 +43,8 @@ def result_table(
     DataFrame
         Columns ``task``, ``model``, ``grouping`` (what the folds are made of, empty if unknown),
         ``n_spots`` (float64), ``nested`` (bool: no TMA holds two classes), ``tuning`` (``none``,
-        ``nested`` or ``hold-in``), and for each level
-        ``<level>``, ``<level>_q1``, ``<level>_q3`` (float64).
+        ``nested`` or ``hold-in``), for each level ``<level>``, ``<level>_q1``, ``<level>_q3``
+        (float64), and of the audit ``verdict`` (empty without one), ``artifact_share`` (float64).
     """
     rows = []
     for task, models in metrics.items():
@@ -74,16 +62,21 @@ def result_table(
                 quartiles = value.get("iqr") or [None, None]
                 row[level] = _number(value.get("median"))
                 row[f"{level}_q1"], row[f"{level}_q3"] = map(_number, quartiles)
+            audit = scores.get("audit") or {}
+            row["verdict"] = str(audit.get("verdict") or "")
+            row["artifact_share"] = _number(audit.get("artifact_share"))
             rows.append(row)
     columns = ["task", "model", "grouping", "n_spots", "nested", "tuning"]
     columns += [f"{level}{part}" for level in levels for part in ("", "_q1", "_q3")]
+    columns += ["verdict", "artifact_share"]
     return pd.DataFrame(rows, columns=columns)
 
 
 def readable(table: pd.DataFrame) -> pd.DataFrame:
     """The result table as text cells: ``.845 (.838–.852)``, a dash where nothing was measured.
 
-    A task in which no TMA holds two classes carries `NESTED_MARK`.
+    A task in which no TMA holds two classes carries `NESTED_MARK`; the verdict of the audit has a
+    column where any model was audited.
     """
     levels = [name[:-3] for name in table.columns if str(name).endswith("_q1")]
     shown = pd.DataFrame(
@@ -93,7 +86,7 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
                 for task, nested in zip(table["task"], table["nested"], strict=True)
             ],
             "model": [
-                f"{model}{_TUNED_MARKS.get(tuning, '')}"
+                f"{model}{TUNED_MARKS.get(tuning, '')}"
                 for model, tuning in zip(table["model"], table["tuning"], strict=True)
             ],
             "folds by": [_GROUPINGS.get(name, name) or "—" for name in table["grouping"]],
@@ -106,6 +99,11 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
             for median, q1, q3 in zip(
                 table[level], table[f"{level}_q1"], table[f"{level}_q3"], strict=True
             )
+        ]
+    if (table["verdict"] != "").any():
+        shown["verdict"] = [
+            verdict_text(word, share if np.isfinite(share) else None)
+            for word, share in zip(table["verdict"], table["artifact_share"], strict=True)
         ]
     return shown
 
@@ -141,12 +139,6 @@ def results_text(metrics: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
     table = result_table(metrics)
     notes = "".join(f"\n{textwrap.fill(note, 88)}\n" for note in table_notes(table))
     return f"{heading}\n\n{as_text(readable(table))}\n{notes}"
-
-
-def table_notes(table: pd.DataFrame) -> list[str]:
-    """What the marks in the result table mean, as far as it bears any."""
-    notes = [NESTED_NOTE] if table["nested"].any() else []
-    return notes + ([HOLD_IN_NOTE] if (table["tuning"] == "hold-in").any() else [])
 
 
 def transfer_text(task: str, model: str, here: Mapping[str, Any], there: Mapping[str, Any]) -> str:
