@@ -170,3 +170,11 @@ def test_the_score_is_above_one_where_a_line_decides():
 def test_error_rates_are_those_of_the_verdict():
     assert verdict().error_rates == THRESHOLDS.error_rates["not_excluded"]
     assert verdict(**HINTS["leakage"]).error_rates is None
+
+
+def test_on_a_peak_list_gain_alone_makes_a_model_suspect_not_confounded():
+    values = {"V": 1.0, "artifact_share": 0.9, "gain": 0.9}
+    listed = Readings({**values, "off_peak": NOT, "calibration": NOT, "resolution": NOT})
+    assert judge(listed, THRESHOLDS).word == "suspect"
+    seen = Readings({**listed.values, "off_peak": 0.5})
+    assert judge(seen, THRESHOLDS).word == "confounded"

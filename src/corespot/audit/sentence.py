@@ -5,7 +5,7 @@ from __future__ import annotations
 from corespot.audit.applicable import NotApplicable
 from corespot.audit.class_shares import ARTIFACT, NON_PEPTIDE, ArtifactShare, ClassShares
 from corespot.audit.readings import Readings
-from corespot.audit.verdict import LEVEL, TIED, Finding, Verdict
+from corespot.audit.verdict import LEVEL, TIED, Finding, Verdict, gain_alone
 
 #: What no indicator but control cores or a second cohort can see.
 BLIND_SPOT = (
@@ -20,6 +20,10 @@ _NESTED = (
 _TIED = (
     "Class and TMA go together: what follows the class peptide by peptide cannot be told from "
     "tissue here."
+)
+_GAIN_ALONE = (
+    "On a peak list only the gain part of the artifact share can be told, and tissue can tilt "
+    "intensities over m/z as well: it is a hint, no proof."
 )
 _NOT_TOLD = (
     "Without an association of class and TMA no line was drawn: nothing measured here certifies "
@@ -88,6 +92,8 @@ def limitation(verdict: Verdict, readings: Readings, *, nested: bool) -> str:
     parts = [_NESTED if nested else _NOT_TOLD if untold else _TIED]
     parts.append(_WITH_CONTROLS if has_controls else BLIND_SPOT)
     parts += _by_chance(verdict, readings)
+    if gain_alone(readings):
+        parts.append(_GAIN_ALONE)
     if not verdict.thresholds.is_own:
         parts.append(
             f"The lines come from clean fits of {verdict.thresholds.calibrated_on}, not of this "
