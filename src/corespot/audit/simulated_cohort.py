@@ -16,6 +16,7 @@ from corespot.audit.masking import balanced_accuracy
 from corespot.audit.model_audit import ModelAudit, audit_model
 from corespot.audit.negative_controls import NegativeControls
 from corespot.audit.regrouped import regrouped_scores
+from corespot.cohort.positions import SpotPositions
 from corespot.cohort.splits import Fold, FoldSettings, make_folds
 from corespot.cohort.tasks import Task, TaskSpots, select_spots
 from corespot.io.store import SpectraStore
@@ -24,6 +25,7 @@ from corespot.seeding import derive_seed
 from corespot.synth.cohort import SyntheticCohort, SynthSettings, make_cohort
 from corespot.synth.design import ORGANS
 from corespot.train.crossvalidate import cross_validate
+from corespot.train.estimator import where_they_lie
 
 #: The classes that a synthetic cohort can tie to its measurement.
 TASK = Task(label="organ", classes=ORGANS)
@@ -66,8 +68,10 @@ class SimulatedModel:
         )
 
 
-def simulated_store(cohort: SyntheticCohort, recipe: Recipe = RECIPE) -> SpectraStore:
-    """Measure and preprocess a synthetic cohort in memory."""
+def simulated_store(
+    cohort: SyntheticCohort, recipe: Recipe = RECIPE, *, scale: float = 1.0
+) -> SpectraStore:
+    """Measure and preprocess a synthetic cohort in memory; intensities are times `scale`."""
     parts = []
     for measured, tissue in zip(cohort.measurements(), cohort.tissues, strict=True):
         keep = tissue.core >= 0
@@ -77,7 +81,8 @@ def simulated_store(cohort: SyntheticCohort, recipe: Recipe = RECIPE) -> Spectra
         parts.append(spectra[keep])
     spots = cohort.spots.merge(cohort.cores, on="core", how="left", validate="m:1")
     spots["spectrum"] = np.arange(len(spots))
-    return SpectraStore(Path(), np.concatenate(parts), cohort.axis, spots, {"scale": 1.0})
+    spectra = np.concatenate(parts) * np.float32(scale)
+    return SpectraStore(Path(), spectra, cohort.axis, spots, {"scale": scale})
 
 
 def audit_simulated(
@@ -85,8 +90,12 @@ def audit_simulated(
     seed: int,
     models: Mapping[str, Mapping[str, Any]],
     *,
-    k: int = 4,
+    folds: FoldSettings | None = None,
+    patient_folds: int | None = None,
+    recipe: Recipe = RECIPE,
+    scale: float = 1.0,
     n_bootstrap: int = 0,
+    device: str = "cpu",
 ) -> dict[str, SimulatedModel]:
     """Train models on a synthetic cohort with TMAs held out, audit them, and find the truth.
 
@@ -98,17 +107,25 @@ def audit_simulated(
         Seed of the cohort, the folds and the fits.
     models : mapping of str to mapping
         Settings of every model to be trained.
-    k : int
-        Number of folds.
+    folds : FoldSettings, optional
+        What is held out together, and in how many folds; the seed is the cohort's. Four folds of
+        TMAs unless given.
+    patient_folds : int, optional
+        Folds that hold out patients; as many as those of TMAs unless given.
+    recipe : Recipe
+        Preprocessing.
+    scale : float
+        What preprocessed intensities are multiplied by, as in a store.
     n_bootstrap : int
         Draws behind intervals.
+    device : str
+        Where networks are trained.
     """
-    store = simulated_store(make_cohort(settings, seed))
+    wanted = folds or FoldSettings.parse({"group": "tma", "k": 4}, "folds")
+    store = simulated_store(make_cohort(settings, seed), recipe, scale=scale)
     task = select_spots(store.spots, "organ", TASK)
-    folds = make_folds(
-        task, FoldSettings.parse({"group": "tma", "k": k, "repeats": 1, "seed": seed}, "folds")
-    )
-    broken = simulated_store(make_cohort(settings.as_counterfactual(), seed))
+    dealt = make_folds(task, wanted.model_copy(update={"seed": seed, "repeats": 1}))
+    broken = simulated_store(make_cohort(settings.as_counterfactual(), seed), recipe, scale=scale)
     target = select_spots(broken.spots, "organ", TASK)
     known: dict[int, NegativeControls] = {}
     found: dict[str, SimulatedModel] = {}
@@ -117,21 +134,27 @@ def audit_simulated(
         own, other = [], []
         fit_seed = derive_seed(seed, model) % 2**31
         for result in cross_validate(
-            store, task, folds, model=model, settings=values, seed=fit_seed, device="cpu"
+            store, task, dealt, model=model, settings=values, seed=fit_seed, device=device
         ):
             fits[result.fold.index] = result.estimator
             y = task.y[np.searchsorted(task.rows, result.fold.test_rows)]
             own.append(balanced_accuracy(y, result.probabilities.argmax(axis=1)))
-            other.append(_accuracy(result.estimator, broken, target))
+            other.append(_accuracy(result.estimator, broken, target, model))
 
         audit = audit_model(
             store,
             task,
-            folds,
+            dealt,
             _of_fold(fits),
             model=model,
             regrouped=regrouped_scores(
-                store, task, model=model, settings=values, k=k, seed=fit_seed, device="cpu"
+                store,
+                task,
+                model=model,
+                settings=values,
+                k=patient_folds or wanted.k,
+                seed=fit_seed,
+                device=device,
             ),
             control_rows=np.flatnonzero(find_control_spots(store.spots)).astype(np.int64),
             negative=_of_fold(known),
@@ -147,6 +170,7 @@ def _of_fold(values: Mapping[int, Any]) -> Callable[[Fold], Any]:
     return lambda fold: values.get(fold.index)
 
 
-def _accuracy(estimator: Any, store: SpectraStore, task: TaskSpots) -> float:
-    scores = log_odds(estimator, store.take(task.rows), task.classes)
+def _accuracy(estimator: Any, store: SpectraStore, task: TaskSpots, model: str) -> float:
+    places = where_they_lie(model, SpotPositions.of(task.spots))
+    scores = log_odds(estimator, store.take(task.rows), task.classes, places=places)
     return balanced_accuracy(task.y, scores.argmax(axis=1))
