@@ -91,11 +91,14 @@ class Calibration:
         ``network`` and ``linear`` to the model that stands in for others of that kind.
     source : str
         Where it comes from.
+    tasks : mapping of str to mapping
+        Task to ``models`` and ``stands_for`` of its own, where a study was calibrated by task.
     """
 
     models: Mapping[str, Mapping[str, Any]]
     stands_for: Mapping[str, str]
     source: str
+    tasks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @classmethod
     def shipped(cls) -> Self:
@@ -123,10 +126,18 @@ class Calibration:
                 "`corespot audit calibrate`"
             )
         made = content["made"]
-        return cls(content["models"], content["stands_for"], f"{path.name}: {made['command']}")
+        source = f"{path.name}: {made['command']}"
+        return cls(content["models"], content["stands_for"], source, content.get("tasks", {}))
 
-    def of(self, model: str) -> Thresholds:
+    def of(self, model: str, task: str | None = None) -> Thresholds:
         """Lines of a model; those of the one that stands in for its kind if it has none.
+
+        Parameters
+        ----------
+        model : str
+            Registered name.
+        task : str, optional
+            Lines drawn for this task come first, where there are any.
 
         Raises
         ------
@@ -136,17 +147,23 @@ class Calibration:
             If there is no such model.
         """
         kind = "network" if entry(model).is_network else "linear"
-        name = model if model in self.models else self.stands_for.get(kind, "")
-        if name not in self.models:
-            raise AuditError(
-                f"the calibration {self.source} has no lines for {model}; calibrate with it: "
-                f"corespot audit calibrate --model {model}"
-            )
-        found = self.models[name]
+        own: Mapping[str, Any] = self.tasks.get(task or "", {})
+        of_task: Mapping[str, Any] = own.get("models", {})
+        stand_in = str(own.get("stands_for", {}).get(kind, ""))
+        places = ((of_task, model), (self.models, model), (of_task, stand_in))
+        for models, name in (*places, (self.models, self.stands_for.get(kind, ""))):
+            if name in models:
+                return self._thresholds(models[name], name, is_own=name == model)
+        raise AuditError(
+            f"the calibration {self.source} has no lines for {model}; calibrate with it: "
+            f"corespot audit calibrate --model {model}"
+        )
+
+    def _thresholds(self, found: Mapping[str, Any], name: str, *, is_own: bool) -> Thresholds:
         return Thresholds(
             lines={line: float(found["lines"][line]) for line in LINES},
             calibrated_on=name,
-            is_own=name == model,
+            is_own=is_own,
             n_clean=int(found["n_clean"]),
             source=self.source,
             error_rates={
