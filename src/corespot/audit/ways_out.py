@@ -8,38 +8,36 @@ from dataclasses import dataclass
 from corespot.audit.readings import Readings
 from corespot.audit.verdict import Verdict
 
-#: The part of the artifact share that a way acts on, and why. Names are those of
+#: Parts of the artifact share as they are named in a reason.
+_PARTS = {
+    "off_peak": "signal outside peaks",
+    "gain": "a smooth gain",
+    "calibration": "a shift of the m/z axis",
+    "resolution": "the width of peaks",
+    "non_peptide": "peaks that are no peptide's",
+}
+#: Parts that carry less than this are not named.
+_WORTH_IT = 0.03
+#: Ways by what they were measured to do (docs/mitigation.md), the best first. Names are those of
 #: `corespot.mitigate`, which lies above this room.
-_WAYS: tuple[tuple[str, str, str], ...] = (
+_WAYS = (
     (
-        "off_peak",
-        "mask_off_peak",
-        "signal outside peaks carries {share}: without it the model has to look at peaks",
-    ),
-    (
-        "calibration",
         "artifact_projection",
-        "a shift of the m/z axis carries {share}: it can be fitted and taken off each spectrum",
+        "takes off each spectrum what gain, calibration and peak width explain, and masks the rest "
+        "outside peptide peaks; with peak_list after it the best pair measured",
     ),
+    ("peak_list", "areas of peaks depend neither on their width nor on what lies between them"),
     (
-        "resolution",
-        "peak_list",
-        "the width of peaks carries {share}: areas of peaks do not depend on it",
-    ),
-    (
-        "gain",
         "augmentation",
-        "a smooth gain carries {share}: copies with other gains teach the model to ignore it",
+        "copies with other gains, shifts, widths and baselines teach a network to ignore them",
     ),
 )
-#: Parts that carry less than this are not worth a way of their own.
-_WORTH_IT = 0.03
 #: Where control cores alone speak against a model.
 _BATCH = (
     "batch_correction",
     "control cores differ between TMAs beyond what the parts explain: each TMA can be moved to the "
     "training mean without labels; where TMA and class coincide this takes the tissue's "
-    "difference with it",
+    "difference with it, and is worse than nothing",
 )
 _CONTROLS = (
     "Put control cores of one tissue on every TMA: they show what no other indicator can see."
@@ -85,12 +83,14 @@ def recommend(verdict: Verdict, readings: Readings) -> Recommendations:
     """
     if verdict.word == "no_evidence":
         return Recommendations((), ())
-    carried = {part: readings.number(part) or 0.0 for part, _, _ in _WAYS}
-    ways = [
-        (way, why.format(share=f"{100 * carried[part]:.0f} % of the class gap"))
-        for part, way, why in sorted(_WAYS, key=lambda one: -carried[one[0]])
-        if carried[part] >= _WORTH_IT
+    carried = {part: readings.number(part) or 0.0 for part in _PARTS}
+    told = [
+        f"{_PARTS[part]} carries {100 * share:.0f} %"
+        for part, share in sorted(carried.items(), key=lambda one: -one[1])
+        if share >= _WORTH_IT
     ]
+    because = f" (of the class gap, {', '.join(told)})"
+    ways = [(way, why + because * (at == 0)) for at, (way, why) in enumerate(_WAYS)] if told else []
     against = {one.indicator for one in verdict.findings}
     if "control_share" in against and not ways:
         ways.append(_BATCH)
