@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
@@ -22,6 +24,8 @@ app = typer.Typer(
 )
 cohort_app = typer.Typer(help="Look after cohort folders.", no_args_is_help=True)
 app.add_typer(cohort_app, name="cohort")
+audit_app = typer.Typer(help="Audit trained models for confounding.", no_args_is_help=True)
+app.add_typer(audit_app, name="audit")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
@@ -67,6 +71,106 @@ def cohort_audit(
     typer.echo("\n\n\n".join(audit.text() for audit in audits.values()))
 
 
+@audit_app.command("show")
+def audit_show(
+    task: Annotated[str | None, typer.Argument(help="Task; default: all.")] = None,
+    model: Annotated[str | None, typer.Argument(help="Model; default: all.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the verdict on trained models, what it rests on and what it cannot say."""
+    from corespot.audit.stored import as_text, stored_audits
+
+    audits = stored_audits(task=task, model=model)
+    if as_json:
+        typer.echo(json.dumps(audits, indent=2, ensure_ascii=False))
+        return
+    typer.echo("\n\n\n".join(as_text(audit) for audit in audits))
+
+
+@audit_app.command("check")
+def audit_check(
+    fail_on: Annotated[
+        str, typer.Option(help="confounded, suspect, not_excluded or no_evidence.")
+    ] = "confounded",
+) -> None:
+    """Exit 1 if a trained model has this verdict or a worse one, 0 if none has."""
+    from corespot.audit.stored import as_bad, stored_audits
+
+    audits = stored_audits()
+    bad = as_bad(audits, fail_on)
+    for one in audits:
+        mark = "fails" if one in bad else "passes"
+        typer.echo(f"{mark}: {one['task']}, {one['model']}: {one['verdict'].replace('_', ' ')}")
+    if bad:
+        raise typer.Exit(1)
+
+
+@audit_app.command("calibrate")
+def audit_calibrate(
+    task: Annotated[
+        list[str] | None, typer.Option(help="Task; may be repeated. Default: all.")
+    ] = None,
+    model: Annotated[
+        list[str] | None, typer.Option(help="Model; may be repeated. Default: all of models.")
+    ] = None,
+    cohorts: Annotated[int, typer.Option(help="Synthetic cohorts a task.", min=1)] = 60,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes; default: one a core.", min=1)
+    ] = None,
+    out: Annotated[Path, typer.Option(help="File to write; records go beside it.")] = Path(
+        "data/calibration.json"
+    ),
+    seed: Annotated[int, typer.Option(help="Seed of the first cohort.", min=0)] = 900_000,
+    spots: Annotated[int, typer.Option(help="Spots of a patient, about.", min=1)] = 8,
+    device: Annotated[str, typer.Option(help="Where networks are trained.")] = "cpu",
+) -> None:
+    """Draw the verdict's lines from synthetic cohorts with the study's own TMAs and patients."""
+    from datetime import UTC, datetime
+
+    from corespot.audit.calibrate import write_calibration
+    from corespot.audit.study_calibration import study_calibration, summary_rows, verdict_rows
+    from corespot.audit.study_fits import known_records, missing_jobs
+    from corespot.audit.study_run import available_cores, run_jobs
+    from corespot.params import load_params
+    from corespot.report.tables import aligned
+    from corespot.requests import calibration_fits
+
+    params = load_params()
+    fits, left_out = calibration_fits(params, task or (), model or (), spots_per_patient=spots)
+    for line in [*left_out, *dict.fromkeys(fit.layout.text() for fit in fits)]:
+        typer.echo(line)
+    path = out.with_suffix(".jsonl")
+    known = known_records(path, fits)
+    jobs = missing_jobs(fits, known, range(seed, seed + cohorts), device)
+    n_workers = min(workers or available_cores(), max(len(jobs), 1))
+
+    def expect(seconds: float) -> None:
+        left = seconds * (len(jobs) - 1) / n_workers / 60
+        typer.echo(
+            f"the first cohort took {seconds:.0f} s; {len(jobs) - 1} more with {n_workers} "
+            f"processes: about {left:.0f} min; stop and go on as you like"
+        )
+
+    typer.echo(f"{len(jobs)} cohorts to simulate, {len(known)} fits in {path}")
+    made, failures = run_jobs(jobs, path, workers=n_workers, on_first=expect)
+    if failures:
+        typer.echo(f"{len(failures)} cohorts gave no fit, the first: {failures[0]}")
+    command = shlex.join(["corespot", *sys.argv[1:]])
+    date = datetime.now(UTC).date().isoformat()
+    content = study_calibration([*known, *made], fits, command=command, date=date)
+    write_calibration(out, content)
+    typer.echo(aligned(list(summary_rows(content, fits, [*known, *made]))) + "\n")
+    typer.echo(aligned(list(verdict_rows(content, fits))) + "\n")
+    typer.echo("lines and rates come from the same cohorts, so that the rates flatter a little")
+    if params.audit.calibration == str(out):
+        typer.echo(f"{out} written; to use it:  dvc repro --force --single-item audit report")
+    else:
+        typer.echo(
+            f"{out} written; to use it, set in params.yaml  audit: {{calibration: {out}}}  "
+            "and run:  dvc repro"
+        )
+
+
 @app.command()
 def synth(
     preset: Annotated[str, typer.Argument(help="demo, paper, tiny, …; see --help of the docs.")],
@@ -84,6 +188,9 @@ def synth(
     family: Annotated[
         list[str] | None, typer.Option(help="Only this artifact family; may be repeated.")
     ] = None,
+    control_cores: Annotated[
+        int | None, typer.Option(help="Control cores of one tissue on every TMA.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace a folder that is there.")] = False,
 ) -> None:
     """Write a synthetic TMA cohort with known truth."""
@@ -93,12 +200,16 @@ def synth(
     artifacts = only_families(family) if family else {}
     if amplitude is not None:
         artifacts["amplitude"] = amplitude
+    layout = {
+        **({"name": design} if design else {}),
+        **({"control_cores": control_cores} if control_cores is not None else {}),
+    }
     request = SynthRequest.parse(
         {
             "preset": preset,
             "seed": seed,
             "counterfactual": counterfactual,
-            "settings": {"design": {"name": design} if design else {}, "artifacts": artifacts},
+            "settings": {"design": layout, "artifacts": artifacts},
         },
         "corespot synth",
     )

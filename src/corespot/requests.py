@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from corespot.audit.audited_run import AuditRequest
 from corespot.audit.metadata import metadata_of
 from corespot.audit.model_audit import SecondCohort
 from corespot.audit.regrouped import read_regrouped
+from corespot.audit.study_fits import StudyFit
+from corespot.audit.study_layout import SPOTS_PER_PATIENT, StudyLayout
 from corespot.audit.thresholds import Calibration
 from corespot.cohort.tasks import select_spots
-from corespot.errors import TuneError
+from corespot.errors import AuditError, StoreError, TuneError
 from corespot.io.artifacts import read_table
 from corespot.io.folds import read_folds
 from corespot.io.store import SpectraStore
@@ -132,9 +135,9 @@ def audit_request(params: Params, task: str, model: str) -> AuditRequest:
         folds=read_folds(Path("data/folds") / task),
         model=model,
         models=trained / "models",
-        run_id=(trained / "run_id.txt").read_text(encoding="utf-8").strip(),
+        run_id=_run_id_of(trained),
         predictions=read_table(trained / "predictions.parquet"),
-        thresholds=calibration_of(params).of(model),
+        thresholds=calibration_of(params).of(model, task),
         regrouped=read_regrouped(Path("data/regrouped") / here, spots),
         columns=metadata_of(spots, leave_out=sorted(labels), control=params.audit.control),
         control=params.audit.control,
@@ -142,3 +145,77 @@ def audit_request(params: Params, task: str, model: str) -> AuditRequest:
         n_bootstrap=params.evaluate.bootstrap,
         seed=params.evaluate.seed,
     )
+
+
+def _run_id_of(trained: Path) -> str:
+    path = trained / "run_id.txt"
+    if not path.is_file():
+        raise StoreError(f"{path} is missing; run `dvc repro` to train the model first")
+    return path.read_text(encoding="utf-8").strip()
+
+
+def calibration_fits(
+    params: Params,
+    tasks: Sequence[str] = (),
+    models: Sequence[str] = (),
+    *,
+    spots_per_patient: int = SPOTS_PER_PATIENT,
+) -> tuple[list[StudyFit], list[str]]:
+    """What a calibration for the study's own layout fits, task by task and model by model.
+
+    Parameters
+    ----------
+    params : Params
+        Content of ``params.yaml``.
+    tasks, models : sequence of str
+        Which; those of ``params.yaml`` where none is named.
+    spots_per_patient : int
+        Spots of a synthetic patient, at most about.
+
+    Returns
+    -------
+    fits : list of StudyFit
+        The fits.
+    left_out : list of str
+        Tasks that were not asked for by name and need no lines, with the reason.
+
+    Raises
+    ------
+    AuditError
+        If nothing simulates the data, or no task needs lines.
+    ModelError, ParamsError
+        If there is no such model or task.
+    StoreError
+        If the store is not there yet.
+    """
+    for model in models:
+        entry(model)  # a misspelt name is told as such
+    wanted = {name: params.task(name).plain() for name in tasks or params.tasks}
+    store = SpectraStore.open("data/store")
+    fits: list[StudyFit] = []
+    left_out: list[str] = []
+    for name, definition in wanted.items():
+        spots = select_spots(store.spots, name, definition)
+        layout = StudyLayout.of(store, spots, control=params.audit.control)
+        if not layout.is_tied:
+            left_out.append(
+                f"{name}: class and TMA are not tied (V = {layout.tie:.2f}), so that no verdict "
+                "depends on lines and none are drawn"
+            )
+            continue
+        fits += [
+            StudyFit(
+                layout=layout,
+                model=model,
+                settings=params.model_settings(name, model),
+                folds=params.folds,
+                patient_folds=params.audit.patient_folds,
+                recipe=tuple(store.meta["recipe"]),
+                scale=store.scale,
+                spots_per_patient=spots_per_patient,
+            )
+            for model in dict.fromkeys(models or params.models)
+        ]
+    if not fits or (tasks and left_out):
+        raise AuditError("\n".join(left_out))
+    return fits, left_out
