@@ -5,6 +5,7 @@ from pathlib import Path
 from corespot.errors import told_plainly
 from corespot.io.artifacts import whole_file, whole_folder, write_json
 from corespot.params import load_params
+from corespot.report.audit_summary import audit_summary
 from corespot.report.collect import collect_run
 from corespot.report.headline import headline_metrics
 from corespot.report.overview import results_markdown, write_overview
@@ -29,6 +30,7 @@ def main() -> None:
     write_json("reports/metrics.json", run.metrics)
     write_json("reports/summary.json", headline_metrics(run))
     write_json("reports/tuning.json", run.tuning)
+    write_json("reports/audit.json", audit_summary(run.audits))
 
 
 if __name__ == "__main__":

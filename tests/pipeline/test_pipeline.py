@@ -22,7 +22,10 @@ PARAMS = {
     **yaml.safe_load((ROOT / "params.yaml").read_text()),
     "cohort": "data/raw/small",
     "tasks": {"ADSQ": {"label": "subtype", "classes": ["AD", "SQ"], "where": {"roi": 1}}},
-    "synth": {"small": {"preset": "tiny", "seed": 3}},
+    "synth": {
+        "small": {"preset": "tiny", "seed": 3},
+        "broken": {"preset": "tiny_counterfactual", "seed": 3},
+    },
     "folds": {"group": "tma", "k": 2, "repeats": 1, "seed": 1},
     "models": ["roc_lda", "isotopenet", "conv3d"],
     "train": {
@@ -37,6 +40,7 @@ PARAMS = {
         "models": {"roc_lda": {"trials": 3, "space": {"k": ["inner", 5, 20]}}},
     },
     "evaluate": {"bootstrap": 100, "seed": 0},
+    "audit": {"patient_folds": 2, "counterfactual": {"ADSQ": "data/raw/broken"}},
 }
 
 
@@ -89,6 +93,8 @@ def copy_project(root: Path) -> Project:
         shutil.copytree(
             ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
         )
+    (root / "data/second").mkdir(parents=True)
+    shutil.copy(ROOT / "data/second/.gitkeep", root / "data/second/.gitkeep")
     (root / ".dvc").mkdir()
     shutil.copy(ROOT / ".dvc/config", root / ".dvc/config")
     shutil.copy(ROOT / ".dvc/.gitignore", root / ".dvc/.gitignore")
@@ -158,6 +164,25 @@ def test_the_design_is_audited(project: Project) -> None:
     assert "association of the label with metadata" in said
     told = json.loads(project.run("corespot", "cohort", "audit", "--json").stdout)
     assert told["ADSQ"]["tmas"] == design["tmas"]
+
+
+def test_every_model_is_audited_on_its_own_and_on_the_second_cohort(project: Project) -> None:
+    audits = json.loads((project.root / "reports/audit.json").read_text())["ADSQ"]
+    assert set(audits) == set(PARAMS["models"])
+    tags = project.runs().set_index("run_id")
+    for model, audit in audits.items():
+        folder = project.root / "data/audit/ADSQ" / model
+        whole = json.loads((folder / "audit.json").read_text())
+        drop = whole["counterfactual"]["drop"]
+        metrics = project.metrics()["ADSQ"][model]
+        other = whole["counterfactual"]["counterfactual_balanced_accuracy"]
+        assert drop == pytest.approx(metrics["spot"]["balanced_accuracy"]["median"] - other, abs=0.2)
+        assert audit["by_counterfactual"] and "second cohort" in audit["sentence"]
+        assert tags.loc[audit["run_id"], "tags.audit.verdict"] == audit["verdict"]
+        assert tags.loc[audit["run_id"], "metrics.audit.counterfactual_drop"] == pytest.approx(drop)
+        assert (folder / "audit.html").is_file()
+    scores = pd.read_parquet(project.root / "data/regrouped/ADSQ/roc_lda/scores.parquet")
+    assert np.isfinite(scores["logit_AD"]).all()
 
 
 def test_a_tuned_model_is_trained_with_what_its_folds_found(project: Project) -> None:
