@@ -157,7 +157,7 @@ def test_a_profile_of_many_bins_stays_small_and_keeps_its_peak(tmp_path):
 def test_windows_are_told_apart_by_whose_first_they_are(figures):
     figure = figures["two"]["audit_windows"]
     names = [t.name for t in figure.data[::2]]
-    assert names == ["label only (10)", "TMA only (10)", "both (10)", "neither's first (90)"]
+    assert names == ["neither's first (90)", "label only (10)", "TMA only (10)", "both (10)"]
     for up, down in zip(figure.data[::2], figure.data[1::2], strict=True):
         assert np.min(up.y) >= 0 >= np.max(down.y)
     assert "10 of 20 first windows" in figure.layout.title.subtitle.text

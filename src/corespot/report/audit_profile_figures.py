@@ -113,10 +113,11 @@ def label_and_tma_windows(view: AuditView) -> go.Figure | None:
     shared = tops[0] & tops[1]
     figure = go.Figure()
     for kind, colour, chosen in (
+        # Drawn first, so that its many bars hide none of the others.
+        ("neither's first", "#C3CAD1", ~(tops[0] | tops[1])),
         ("label only", PALETTE[0], tops[0] & ~shared),
         ("TMA only", PALETTE[4], tops[1] & ~shared),
         ("both", PALETTE[1], shared),
-        ("neither's first", "#C3CAD1", ~(tops[0] | tops[1])),
     ):
         for side, sign in (("label", 1.0), ("tma", -1.0)):
             share = table[f"{side}_share"].to_numpy(np.float64)[chosen]
