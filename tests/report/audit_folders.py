@@ -184,6 +184,10 @@ def _content(classes, verdict, applies):
         "control_cores": {"by_class": control, "by_tma": leakage} if applies else NOT,
         "shared_windows": overlap if applies else NOT,
         "counterfactual": second if applies else NOT,
+        "recommended": {
+            "ways": [{"way": "off_peak_mask", "why": "30 % <off> peak"}] if applies else [],
+            "design": ["Measure <both> on one TMA."] if applies else [],
+        },
         "readings": readings,
         "not_applicable": reasons,
         "run_id": "0123abc",

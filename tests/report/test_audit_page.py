@@ -9,6 +9,7 @@ from audit_folders import THRESHOLDS, write_audit
 
 from corespot.audit.readings import MEANINGS
 from corespot.audit.verdict import VERDICTS
+from corespot.io.artifacts import write_json
 from corespot.report.audit_page import write_audit_page
 from corespot.report.audit_tables import readings_table
 from corespot.report.audit_view import read_audit
@@ -38,6 +39,8 @@ def test_the_verdict_stands_above_everything_with_its_limits(tmp_path):
     assert "model on T: tied to &lt;AD&gt;" in card
     assert "Of 50 simulated models" in card and "96 % (95 % interval 90 to 99 %)" in card
     assert "it cannot say &lt;this&gt;" in card
+    assert "<td>off_peak_mask</td><td>30 % &lt;off&gt; peak</td>" in body
+    assert "<p>Measure &lt;both&gt; on one TMA.</p>" in body
 
 
 def test_no_name_becomes_markup(tmp_path):
@@ -60,7 +63,9 @@ def test_text_inside_figures_is_safe_where_plotly_reads_tags(tmp_path, name):
 
 
 def test_every_reading_is_there_with_its_meaning_and_line(tmp_path):
-    write_audit(tmp_path)
+    content = write_audit(tmp_path)
+    content["readings"]["leakage_p"] = 0.2
+    write_json(tmp_path / "audit.json", content)
     table = readings_table(read_audit(tmp_path)).set_index("indicator")
     assert len(table) == len(MEANINGS)
     assert table.loc["artifact share"].tolist() == [
@@ -70,15 +75,15 @@ def test_every_reading_is_there_with_its_meaning_and_line(tmp_path):
         "▲ the verdict rests on it",
     ]
     assert table.loc["negative control", "against the model"] == "above its line"
-    # A p below its line is nothing above it.
-    assert table.loc["leakage p", "value"] == "0.012"
+    # A p above its line speaks for the model, not against it.
+    assert table.loc["leakage p", ["value", "line"]].tolist() == ["0.2", "0.05"]
     assert table.loc["leakage p", "against the model"] == ""
     assert table.loc["calibration", "value"] == "not applicable: a <b>reason</b>"
 
 
 def test_with_nothing_applicable_every_section_says_why(tmp_path):
     body = without_plotly(written(tmp_path, applies=False, verdict="not_excluded"))
-    assert "○ confounding not excluded" in body
+    assert "○ confounding not excluded" in body and "What may help" not in body
     assert body.count("Not applicable: a &lt;b&gt;reason&lt;/b&gt;.") == 3
     assert body.count("<td>not applicable: a &lt;b&gt;reason") >= len(MEANINGS) - 10
     assert "The calibration has no error rates for this verdict." in body

@@ -14,7 +14,7 @@ from corespot.report.audit_view import read_audit
 
 
 def test_everything_that_was_stored_is_there(tmp_path):
-    write_audit(tmp_path)
+    content = write_audit(tmp_path)
     view = read_audit(tmp_path)
     assert (view.task, view.model, view.run_id) == ("T", "conv1d", "0123abc")
     assert view.verdict == "confounded"
@@ -30,6 +30,10 @@ def test_everything_that_was_stored_is_there(tmp_path):
     assert view.patients_held_out
     # .5 + .6 · (.9 − .5)
     assert view.lines["negative_control"] == pytest.approx(0.74)
+    content["readings"]["balanced_accuracy"] = 0.52
+    write_json(tmp_path / "audit.json", content)
+    # A model hardly above chance does not make chance suspicious: .5 + .6 · .1.
+    assert read_audit(tmp_path).lines["negative_control"] == pytest.approx(0.56)
 
 
 def test_what_does_not_apply_is_no_number_and_keeps_its_reason(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import pandas as pd
 import plotly.graph_objects as go
 
 from corespot.report.audit_card import VerdictCard
@@ -79,6 +80,9 @@ def _sections(view: AuditView, figures: Mapping[str, go.Figure]) -> Iterator[Sec
     yield Section(
         "Second cohort", [_reason(view, "counterfactual_drop") if second is None else second]
     )
+    if view.ways_out or view.design:
+        ways = pd.DataFrame(view.ways_out, columns=["way out", "why"])
+        yield Section("What may help", [*([ways] if len(ways) else []), *view.design])
     yield Section("All readings", [readings_table(view), "Lines of this model:", lines_table(view)])
 
 

@@ -13,6 +13,7 @@ from corespot.audit.applicable import NotApplicable
 from corespot.audit.readings import Readings
 from corespot.audit.thresholds import ErrorRates, Thresholds
 from corespot.audit.verdict import (
+    LEAST_ADVANTAGE,
     LEVEL,
     MOST_LEAKAGE,
     MOST_WITHOUT_PEAKS,
@@ -78,6 +79,10 @@ class AuditView:
         Label windows beside TMA windows.
     label_by_tma : DataFrame
         Patients: classes as rows, TMAs as columns.
+    ways_out : tuple of (str, str)
+        What training may try, and why; empty where nothing is needed.
+    design : tuple of str
+        What measuring anew would settle.
     """
 
     task: str
@@ -104,6 +109,8 @@ class AuditView:
     spectrum: pd.DataFrame
     windows: pd.DataFrame | None
     label_by_tma: pd.DataFrame
+    ways_out: tuple[tuple[str, str], ...] = ()
+    design: tuple[str, ...] = ()
 
     @cached_property
     def axis(self) -> MzAxis:
@@ -132,7 +139,7 @@ class AuditView:
         accuracy = self.readings.number("balanced_accuracy")
         if accuracy is None:
             return None
-        return self.chance + MOST_WITHOUT_PEAKS * (accuracy - self.chance)
+        return self.chance + MOST_WITHOUT_PEAKS * max(accuracy - self.chance, LEAST_ADVANTAGE)
 
     @property
     def lines(self) -> dict[str, float]:

@@ -71,6 +71,7 @@ def _view(folder: Path, plain: Mapping[str, Any]) -> AuditView:
     profile = [f"sensitivity_{name}" for name in classes]
     windows = folder / WINDOWS_FILE
     by_class = plain["control_cores"].get("by_class", plain["control_cores"])
+    advice = plain.get("recommended", {})
     return AuditView(
         task=str(plain["task"]),
         model=str(plain["model"]),
@@ -104,6 +105,8 @@ def _view(folder: Path, plain: Mapping[str, Any]) -> AuditView:
         ),
         windows=_table(windows, _WINDOW_COLUMNS) if windows.is_file() else None,
         label_by_tma=_layout(folder / LAYOUT_FILE, classes),
+        ways_out=tuple((str(one["way"]), str(one["why"])) for one in advice.get("ways", ())),
+        design=tuple(str(one) for one in advice.get("design", ())),
     )
 
 
