@@ -122,6 +122,17 @@ def test_the_interval_of_one_cohort_is_that_of_the_evaluation() -> None:
     assert found.interval[0] < found.at_least < found.drop
 
 
+def test_with_a_perfect_original_the_loss_is_what_the_second_lacks() -> None:
+    second = models(cohort(0.7, spread=0.2, prefix="Q", seed=1))
+    found = drop_of(cohort(1.0), second, n_bootstrap=300)
+    assert found.interval is not None and found.counterfactual_interval is not None
+    low, high = found.counterfactual_interval
+    assert low < found.counterfactual_balanced_accuracy < high
+    assert found.interval == pytest.approx((1 - high, 1 - low))
+    assert found.as_dict()["counterfactual_interval"] == [low, high]
+    assert drop_of(cohort(1.0), second, n_bootstrap=0).counterfactual_interval is None
+
+
 def test_spots_of_a_patient_stay_together() -> None:
     """Ten spots that always agree are one: as wide as with one spot a patient."""
     one = cohort(0.7, n_spots=1, n_patients=80)

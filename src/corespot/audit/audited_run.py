@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -85,8 +85,24 @@ class AuditRequest:
     seed: int = 0
 
 
-def audit_run(request: AuditRequest) -> AuditResult:
-    """Audit every fold's stored model and draw the verdict.
+def audit_run(
+    request: AuditRequest,
+    *,
+    load: Callable[[Fold], Any] | None = None,
+    as_seen: Callable[[Fold, SpectraStore, npt.NDArray[np.int64]], SpectraStore] = (
+        lambda fold, store, rows: store
+    ),
+) -> AuditResult:
+    """Audit every fold's model and draw the verdict.
+
+    Parameters
+    ----------
+    request : AuditRequest
+        What is audited.
+    load : callable, optional
+        Gives the fitted model of a fold; the stored ones if left out.
+    as_seen : callable
+        Gives a store as a fold's model must be shown it; see `audit_model`.
 
     Raises
     ------
@@ -101,7 +117,7 @@ def audit_run(request: AuditRequest) -> AuditResult:
         store,
         task,
         request.folds,
-        lambda fold: _load(request, fold),
+        load or (lambda fold: _load(request, fold)),
         model=request.model,
         regrouped=request.regrouped,
         columns=request.columns,
@@ -110,6 +126,7 @@ def audit_run(request: AuditRequest) -> AuditResult:
         n_bootstrap=request.n_bootstrap,
         seed=request.seed,
         track=_tracked,
+        as_seen=as_seen,
     )
     tma = tma_sensitivity(
         store.spectra,

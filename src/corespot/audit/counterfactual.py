@@ -49,6 +49,8 @@ class CounterfactualDrop:
         Patients whose name is in both: a model may have been trained on them.
     n_models : int
         Models that were put to the second cohort.
+    counterfactual_interval : (float, float) or None
+        95 % percentile interval of the balanced accuracy there.
     """
 
     balanced_accuracy: float
@@ -62,11 +64,14 @@ class CounterfactualDrop:
     n_counterfactual_patients: int
     n_shared_patients: int
     n_models: int
+    counterfactual_interval: tuple[float, float] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return {**plain, "interval": None if self.interval is None else list(self.interval)}
+        for name in ("interval", "counterfactual_interval"):
+            plain[name] = None if plain[name] is None else list(plain[name])
+        return plain
 
 
 def counterfactual_drop(
@@ -139,7 +144,7 @@ def counterfactual_drop(
             "that has every class on every TMA"
         )
     recalls, other = before.recalls(None), after.recalls(None)
-    interval, at_least = None, None
+    interval, at_least, there = None, None, None
     if n_bootstrap > 0:
         drops = [
             cohort.recalls(
@@ -151,6 +156,8 @@ def counterfactual_drop(
         ends = percentile_interval(resampled)
         interval = None if ends is None else (ends[0], ends[1])
         at_least = None if ends is None else float(np.nanpercentile(resampled, _BOUND))
+        of_second = percentile_interval(drops[1])
+        there = None if of_second is None else (of_second[0], of_second[1])
     accuracy, other_accuracy = float(recalls.mean()), float(other.mean())
     return CounterfactualDrop(
         balanced_accuracy=accuracy,
@@ -166,4 +173,5 @@ def counterfactual_drop(
         n_counterfactual_patients=len(after.names),
         n_shared_patients=len(np.intersect1d(before.names, after.names)),
         n_models=after.n_models,
+        counterfactual_interval=there,
     )

@@ -124,6 +124,7 @@ def audit_model(
     n_bootstrap: int = 1000,
     seed: int = 0,
     track: Callable[[Sequence[Fold]], Iterable[Fold]] = list,
+    as_seen: Callable[[Fold, SpectraStore, Rows], SpectraStore] = lambda fold, store, rows: store,
 ) -> ModelAudit:
     """Audit a cross-validated model.
 
@@ -155,6 +156,9 @@ def audit_model(
         Seed of everything random.
     track : callable
         Wraps the folds in a progress bar.
+    as_seen : callable
+        Gives a store as a fold's model must be shown it, where it may read these rows: for models
+        that were trained on corrected TMAs.
 
     Raises
     ------
@@ -173,7 +177,7 @@ def audit_model(
         estimator = load(fold)
         audited.append(
             audit_fold(
-                store,
+                as_seen(fold, store, task.rows),
                 task,
                 fold,
                 estimator,
@@ -184,11 +188,12 @@ def audit_model(
             )
         )
         if not isinstance(control_rows, NotApplicable):
-            on_controls.append(_scores_of(estimator, store, control_rows, model, task.classes))
+            shown = as_seen(fold, store, control_rows)
+            on_controls.append(_scores_of(estimator, shown, control_rows, model, task.classes))
         if second is not None:
-            on_second.append(
-                _scores_of(estimator, second.store, second.task.rows, model, task.classes)
-            )
+            rows = second.task.rows
+            shown = as_seen(fold, second.store, rows)
+            on_second.append(_scores_of(estimator, shown, rows, model, task.classes))
     units = unit_ids(task.spots, "patient")
     leakage = _leakage(task, units, regrouped, columns or {}, seed)
     seen = _control_cores(store, task, audited, control_rows, on_controls, seed)
