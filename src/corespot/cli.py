@@ -378,6 +378,49 @@ def transfer(
 
 
 @app.command()
+def mitigate(
+    task: Annotated[str, typer.Argument(help="Task of params.yaml.")],
+    model: Annotated[str, typer.Argument(help="A trained and audited model of single spectra.")],
+    way: Annotated[
+        list[str] | None,
+        typer.Option("--with", help="A way out; may be repeated. Without: say which there are."),
+    ] = None,
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", help="way.setting=value; may be repeated.")
+    ] = None,
+    as_json: AsJson = False,
+    record: Annotated[bool, typer.Option(help="Record it in MLflow.")] = True,
+) -> None:
+    """Train again with ways out of confounding; show accuracy and audit before and after."""
+    from corespot.io.artifacts import read_json
+    from corespot.mitigate.offered import offered, offered_text
+    from corespot.mitigate.requested import read_settings
+    from corespot.mitigate.written import RECORD, folder_of, mitigate_and_write
+    from corespot.params import load_params
+    from corespot.requests import mitigation_request, stored_audit
+    from corespot.tracking.mitigations import mitigate_and_record
+
+    params, settings = load_params(), read_settings(setting or ())
+    if not way and not settings:
+        found = offered(stored_audit(params, task, model))
+        typer.echo(
+            json.dumps(found, indent=2, ensure_ascii=False) if as_json else offered_text(found)
+        )
+        return
+    request = mitigation_request(params, task, model, way or (), settings)
+    out = folder_of(request)
+    made = (
+        mitigate_and_record(request, out, cohort=params.cohort, uri=params.tracking.uri)
+        if record
+        else mitigate_and_write(request, out)
+    )
+    if as_json:
+        typer.echo(json.dumps(read_json(out / RECORD), indent=2, ensure_ascii=False))
+        return
+    typer.echo(f"{made.record.table()}\n{out} written")
+
+
+@app.command()
 def relocate(
     old: Annotated[str, typer.Argument(help="Absolute path the project had before.")],
     new: Annotated[str | None, typer.Argument(help="Path it has now; default: here.")] = None,

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from corespot.audit.audited_run import AuditRequest
 from corespot.audit.metadata import metadata_of
 from corespot.audit.model_audit import SecondCohort
 from corespot.audit.regrouped import read_regrouped
+from corespot.audit.stored import stored_audits
 from corespot.audit.study_fits import StudyFit
 from corespot.audit.study_layout import SPOTS_PER_PATIENT, StudyLayout
 from corespot.audit.thresholds import Calibration
 from corespot.cohort.tasks import select_spots
-from corespot.errors import AuditError, StoreError, TuneError
+from corespot.errors import AuditError, ParamsError, StoreError, TuneError
 from corespot.io.artifacts import read_table
 from corespot.io.folds import read_folds
 from corespot.io.store import SpectraStore
+from corespot.mitigate.requested import make_ways
+from corespot.mitigate.retrain import MitigationRequest
+from corespot.mitigate.way import way_names
 from corespot.models.registry import entry
 from corespot.params import Params
 from corespot.tracking.store import project_root
+from corespot.train.tuned import Tuned, read_tuned
 from corespot.tune.request import TuningRequest
 from corespot.tune.space import space_of
 
@@ -144,6 +150,72 @@ def audit_request(params: Params, task: str, model: str) -> AuditRequest:
         second=second,
         n_bootstrap=params.evaluate.bootstrap,
         seed=params.evaluate.seed,
+    )
+
+
+def stored_audit(params: Params, task: str, model: str) -> dict[str, Any]:
+    """What the stage ``audit`` found of a trained model, the content of its ``audit.json``.
+
+    Raises
+    ------
+    AuditError
+        If it was not audited yet.
+    ModelError, ParamsError
+        If there is no such model or task.
+    """
+    entry(model)  # a misspelt name is told as such
+    params.task(task)
+    (found,) = stored_audits(task=task, model=model)
+    return found
+
+
+def mitigation_request(
+    params: Params,
+    task: str,
+    model: str,
+    ways: Sequence[str],
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+) -> MitigationRequest:
+    """A trained and audited model, to be trained anew with ways out of confounding.
+
+    Parameters
+    ----------
+    params : Params
+        Content of ``params.yaml``.
+    task, model : str
+        Of which task and model.
+    ways : sequence of str
+        Names of the ways, in order.
+    settings : mapping of str to mapping, optional
+        Settings by way.
+
+    Raises
+    ------
+    AuditError
+        If the model was not audited yet.
+    ModelError, ParamsError
+        If there is no such model, task or way, or a way is not for the model.
+    StoreError
+        If something that is read is not there yet.
+    """
+    entry(model)  # misspelt names are told as such
+    params.task(task)
+    made = make_ways(ways, settings, model=model, where="corespot mitigate")
+    if not made:
+        raise ParamsError(f"name a way out; there are {', '.join(way_names())}")
+    before = stored_audit(params, task, model)
+    audit = audit_request(params, task, model)
+    is_tuned = params.tune.trials_of(task, model) > 0
+    tuned = Path("data/tune") / task / model / "settings.json"
+    return MitigationRequest(
+        audit=audit,
+        before=before,
+        ways=made,
+        settings=params.model_settings(task, model),
+        tuned=read_tuned(tuned, audit.folds) if is_tuned else Tuned(),
+        patient_folds=params.audit.patient_folds,
+        seed=params.seed,
+        device=params.device,
     )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from corespot.audit.changed_spectra import class_columns
 from corespot.audit.masking import balanced_accuracy
@@ -28,10 +30,13 @@ class Counterfactual:
         Of spots, mean over the models of the folds.
     interval : tuple of float or None
         95 % bootstrap interval over the cohort's patients.
+    drop_interval : tuple of float or None
+        The same of what is lost against the first cohort, over the patients of both.
     """
 
     balanced_accuracy: float
     interval: tuple[float, float] | None
+    drop_interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -46,11 +51,15 @@ class Standing:
         On the second cohort; ``None`` if there is none.
     readings : mapping of str to float or None
         Readings of the audit; ``None`` where one is not applicable.
+    verdict, sentence : str
+        Its verdict, as a word and in words; empty where it was not judged.
     """
 
     cross_validated: float
     counterfactual: Counterfactual | None = None
     readings: Mapping[str, float | None] = field(default_factory=dict)
+    verdict: str = ""
+    sentence: str = ""
 
     @property
     def drop(self) -> float | None:
@@ -112,25 +121,56 @@ class BeforeAfter:
         return lines
 
     def table(self) -> str:
-        """A plain text table."""
-        lines = [
-            (name, _number(before), _number(after), _change(before, after))
+        """A plain text table, the intervals, and what the new verdict says."""
+        lines = [("", "before", "after", "change")]
+        if self.before.verdict or self.after.verdict:
+            words = [one.verdict.replace("_", " ") for one in (self.before, self.after)]
+            lines.append(("verdict", words[0], words[1], ""))
+        lines += [
+            (name.replace("_", " "), _number(before), _number(after), _change(before, after))
             for name, before, after in self.rows()
         ]
-        lines = [("", "before", "after", "change"), *lines]
-        width = max(len(line[0]) for line in lines)
+        width = [max(8, *(len(line[at]) for line in lines)) for at in range(4)]
         title = f"{self.task}, {self.model}, with {' and '.join(self.ways) or 'no way out'}"
         body = [
-            f"{name:<{width}}  {before:>8}  {after:>8}  {change:>8}".rstrip()
+            f"{name:<{width[0]}}  {before:>{width[1]}}  {after:>{width[2]}}  {change:>8}".rstrip()
             for name, before, after, change in lines
         ]
-        intervals = [
-            f"second cohort, {when}: {100 * 0.95:.0f} % interval over patients "
-            f"{one.counterfactual.interval[0]:.3f} to {one.counterfactual.interval[1]:.3f}"
-            for when, one in (("before", self.before), ("after", self.after))
-            if one.counterfactual is not None and one.counterfactual.interval is not None
-        ]
-        return "\n".join([title, *body, *intervals])
+        said = [textwrap.fill(f"after: {self.after.sentence}", 96)] if self.after.sentence else []
+        return "\n".join([title, *body, *self._intervals(), *said])
+
+    def _intervals(self) -> list[str]:
+        told = []
+        for when, one in (("before", self.before), ("after", self.after)):
+            there = one.counterfactual
+            if there is None:
+                continue
+            for what, ends in (("accuracy", there.interval), ("loss", there.drop_interval)):
+                if ends is not None:
+                    told.append(
+                        f"second cohort, {what} {when}: 95 % interval over patients "
+                        f"{ends[0]:.3f} to {ends[1]:.3f}"
+                    )
+        return told
+
+
+def pooled_accuracy(predictions: pd.DataFrame, classes: Sequence[str]) -> float:
+    """Balanced accuracy of out-of-fold predictions, pooled over folds, mean over repeats.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        ``repeat``, ``y`` and one ``prob_<class>`` a class.
+    classes : sequence of str
+        Class names in the order of `y`.
+    """
+    columns = [f"prob_{name}" for name in classes]
+    named = predictions[columns].to_numpy(np.float64).argmax(axis=1).astype(np.int64)
+    truth = predictions["y"].to_numpy(np.int64)
+    repeat = predictions["repeat"].to_numpy()
+    return float(
+        np.mean([balanced_accuracy(truth[repeat == r], named[repeat == r]) for r in set(repeat)])
+    )
 
 
 def cross_validated_accuracy(results: Iterable[FoldResult], task: TaskSpots) -> float:
@@ -200,7 +240,8 @@ def counterfactual_accuracy(
 
 
 def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
+    # Adding zero takes the sign off a negative one.
+    return "–" if value is None else f"{round(value, 3) + 0.0:.3f}"
 
 
 def _change(before: float | None, after: float | None) -> str:

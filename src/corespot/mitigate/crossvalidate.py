@@ -20,6 +20,7 @@ from corespot.models.registry import entry
 from corespot.train.crossvalidate import EpochCallback, FoldResult, inner_groups
 from corespot.train.fit_inputs import Watched
 from corespot.train.held_out import HeldOut
+from corespot.train.tuned import Tuned
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ def cross_validate_mitigated(
     checkpoints: Path | None = None,
     on_epoch: EpochCallback | None = None,
     watch: bool = False,
+    tuned: Tuned | None = None,
 ) -> Iterator[MitigatedFoldResult]:
     """Fit `model` with `ways` on every fold and yield each result as soon as it is there.
 
@@ -79,7 +81,7 @@ def cross_validate_mitigated(
             task,
             fold,
             model=model,
-            settings=settings,
+            settings={**settings, **(tuned.of(fold) if tuned else {})},
             ways=ways,
             seed=seed,
             device=device,

@@ -70,6 +70,11 @@ class CorrectedView:
         """Corrected spectra of `rows`, (len(rows), n_bins)."""
         return self.shift.correct(self.source.take(rows), _tma(self.source, rows))
 
+    def meeting(self, rows: Rows) -> CorrectedView:
+        """The same, knowing the TMAs of these rows from their spots, too."""
+        met = self.shift.met(self.source.take(rows), _tma(self.source, rows))
+        return CorrectedView(self.source, met)
+
 
 @dataclass(frozen=True, eq=False)
 class PreparedFold:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from corespot.errors import ParamsError, suggestion
@@ -54,3 +55,37 @@ def make_ways(
         kind(kind.settings_type.parse(given.get(name), f"{where}.{name}"))
         for name, kind in kinds.items()
     )
+
+
+def read_settings(given: Iterable[str], where: str = "--set") -> dict[str, dict[str, Any]]:
+    """Settings by way from ``way.setting=value``, as they are typed at a command line.
+
+    Parameters
+    ----------
+    given : iterable of str
+        Values are JSON (``1e-3``, ``true``, ``null``); what is none is text.
+    where : str
+        Where they stand, for messages.
+
+    Raises
+    ------
+    ParamsError
+        If one is not of this form, or a setting is given twice.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for one in given:
+        named, equals, text = one.partition("=")
+        way, dot, setting = named.strip().partition(".")
+        if not (equals and dot and way and setting):
+            raise ParamsError(
+                f"{where} {one!r}: expected way.setting=value, such as "
+                "artifact_projection.ridge=0.01"
+            )
+        if setting in found.get(way, {}):
+            raise ParamsError(f"{where}: {way}.{setting} is given twice; give it once")
+        try:
+            value = json.loads(text)
+        except json.JSONDecodeError:
+            value = text.strip()
+        found.setdefault(way, {})[setting] = value
+    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,14 @@ from corespot.train.crossvalidate import cross_validate
 
 
 @contextmanager
-def open_training_run(request: TrainingRequest, *, cohort: str, uri: str | None) -> Iterator[Run]:
+def open_training_run(
+    request: TrainingRequest,
+    *,
+    cohort: str,
+    uri: str | None,
+    called: str = "",
+    more_tags: Mapping[str, str] | None = None,
+) -> Iterator[Run]:
     """Open the parent run of a task and model, tagged with all it depends on.
 
     Parameters
@@ -29,6 +36,10 @@ def open_training_run(request: TrainingRequest, *, cohort: str, uri: str | None)
         Path of the cohort folder as ``params.yaml`` gives it; its last part names the experiment.
     uri : str or None
         Tracking URI, see `resolve_uri`.
+    called : str
+        What is put behind task and model in the run's name.
+    more_tags : mapping, optional
+        Further tags, or others in place of the usual ones.
     """
     here = Path.cwd()
     hashes = dvc_hashes(here, {"raw": cohort, "store": "data/store", "folds": "data/folds"})
@@ -45,8 +56,9 @@ def open_training_run(request: TrainingRequest, *, cohort: str, uri: str | None)
         "corespot.version": corespot.__version__,
         **{f"dvc.{name}": value for name, value in hashes.items()},
         **git_state(here),
+        **(more_tags or {}),
     }
-    name = f"{request.task.name} {request.model}"
+    name = f"{request.task.name} {request.model} {called}".rstrip()
     with start_run(name, experiment=Path(cohort).name, tags=tags, uri=uri) as run:
         profile = {"n_spots": len(request.task), "n_bins": request.store.axis.n_bins}
         run.dataset(f"{Path(cohort).name} store", hashes["store"], "data/store", profile)

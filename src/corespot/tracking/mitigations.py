@@ -1,0 +1,95 @@
+"""A model trained with ways out, written and recorded in a run of its own beside the plain one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from corespot.evaluate.summary import evaluate_predictions
+from corespot.io.artifacts import read_json
+from corespot.mitigate.retrain import Mitigation, MitigationRequest, check_before
+from corespot.mitigate.written import AUDIT, MODELS, RECORD, mitigate_and_write
+from corespot.tracking.audits import record_audit
+from corespot.tracking.fold_records import TrainingRequest, every_setting
+from corespot.tracking.headline import headline
+from corespot.tracking.runs import Run
+from corespot.tracking.training import open_training_run
+
+
+def mitigate_and_record(
+    request: MitigationRequest, out: Path, *, cohort: str, uri: str | None
+) -> Mitigation:
+    """Train with the ways, write what came of it, and record it in MLflow.
+
+    Parameters
+    ----------
+    request : MitigationRequest
+        What to train, and with what.
+    out : Path
+        Output folder; complete or as it was.
+    cohort : str
+        Path of the cohort folder as ``params.yaml`` gives it; its last part names the experiment.
+    uri : str or None
+        Tracking URI.
+    """
+    check_before(request)  # before a run is opened for it
+    audit = request.audit
+    training = TrainingRequest(
+        store=audit.store,
+        task=audit.task,
+        folds=audit.folds,
+        model=audit.model,
+        settings=request.settings,
+        seed=request.seed,
+        device=request.device,
+        tuned=request.tuned,
+    )
+    tags = {
+        # Whoever looks for the models of a study must not find this one among them.
+        "level": "mitigated model",
+        "mitigation": request.name,
+        "mitigation.of": audit.run_id,
+    }
+    called = f"with {request.name}"
+    with open_training_run(training, cohort=cohort, uri=uri, called=called, more_tags=tags) as run:
+        run.params(
+            {
+                "task": audit.task.name,
+                "model": audit.model,
+                "seed": request.seed,
+                **every_setting(training),
+                "mitigation": {
+                    way.name: way.settings.model_dump(mode="json") or "no settings"
+                    for way in request.ways
+                },
+            }
+        )
+        made = mitigate_and_write(request, out, run_id=run.run_id)
+        _record(run, request, made, out)
+        record_audit(run.run_id, read_json(out / AUDIT / "audit.json"), out / AUDIT, uri)
+    return made
+
+
+def _record(run: Run, request: MitigationRequest, made: Mitigation, out: Path) -> None:
+    """Log accuracy with the ways, and under ``before.`` that of the plain model."""
+    audit, record = request.audit, made.record
+    levels = evaluate_predictions(
+        made.predictions, audit.store.spots, audit.task.classes, n_bootstrap=0
+    )
+    run.metrics(headline(levels))
+    for prefix, standing in (("before.", record.before), ("", record.after)):
+        second = standing.counterfactual
+        run.metrics(
+            {
+                f"{prefix}cross_validated_balanced_accuracy": standing.cross_validated,
+                f"{prefix}counterfactual_balanced_accuracy": None
+                if second is None
+                else second.balanced_accuracy,
+                f"{prefix}counterfactual_drop": standing.drop,
+                f"{prefix}artifact_share": standing.readings.get("artifact_share"),
+            }
+        )
+    run.tags({"mitigation.verdict_before": record.before.verdict})
+    run.artifact(out / RECORD)
+    run.artifact(out / "predictions.parquet", "tables")
+    if (out / MODELS).is_dir():
+        run.artifacts(out / MODELS, "models")
