@@ -10,10 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from corespot.audit.applicable import NotApplicable
-from corespot.audit.association import IN_QUESTION, Association, associate
+from corespot.audit.association import Association
 from corespot.audit.changed_spectra import log_odds
-from corespot.audit.class_layout import ClassLayout
-from corespot.audit.class_shares import ARTIFACT, NON_PEPTIDE, ArtifactShare, combine_folds
+from corespot.audit.class_shares import ArtifactShare, combine_folds
 from corespot.audit.control_cores import (
     ControlCoreDependence,
     class_gaps,
@@ -21,12 +20,10 @@ from corespot.audit.control_cores import (
     control_core_dependence,
 )
 from corespot.audit.fold_audit import FoldAudit, audit_fold
-from corespot.audit.gap_parts import ARTIFACT_PARTS
-from corespot.audit.masking import balanced_accuracy
-from corespot.audit.metadata_column import read_column
+from corespot.audit.label_tie import label_tie
+from corespot.audit.model_readings import readings_of
 from corespot.audit.negative_controls import NegativeControls
-from corespot.audit.profile_indicators import INDICATORS
-from corespot.audit.readings import Reading, Readings, median_reading
+from corespot.audit.readings import Readings
 from corespot.audit.regrouped import RegroupedScores
 from corespot.audit.within_class import WithinClassLeakage, within_class_leakage
 from corespot.cohort.groups import unit_ids
@@ -197,7 +194,7 @@ def audit_model(
     units = unit_ids(task.spots, "patient")
     leakage = _leakage(task, units, regrouped, columns or {}, seed)
     seen = _control_cores(store, task, audited, control_rows, on_controls, seed)
-    tie = _tie(task, units, seed)
+    tie = label_tie(task, seed)
     share = combine_folds([one.share for one in audited])
     return ModelAudit(
         task,
@@ -208,7 +205,7 @@ def audit_model(
         regrouped,
         leakage,
         seen,
-        Readings(_readings(task, audited, tie, share, regrouped, leakage[TMA], seen)),
+        readings_of(task, audited, tie, share, regrouped, leakage[TMA], seen),
         tuple(on_second),
     )
 
@@ -225,24 +222,6 @@ def _scores_of(
         block = slice(start, start + _BLOCK)
         found[block] = log_odds(estimator, store.take(rows[block]), classes)
     return found
-
-
-def _tie(task: TaskSpots, units: npt.NDArray[np.str_], seed: int) -> Association | NotApplicable:
-    """Association of label and TMA; none where V is small though no TMA holds two classes."""
-    column = read_column(task.group_of(TMA))
-    found = associate(task.y, len(task.classes), units, column, "categorical", seed=seed)
-    layout = ClassLayout.of(task)
-    if len(layout.tmas) == 1:
-        return NotApplicable(f"all spots are on one TMA, {layout.tmas[0]}")
-    if isinstance(found, NotApplicable):
-        return NotApplicable(f"of the TMA, {found.reason}: no two {layout.unit}s share one")
-    if found.value > IN_QUESTION or not layout.nested:
-        return found
-    # With hardly more patients than TMAs, chance alone would lay them out like that.
-    return NotApplicable(
-        f"no TMA holds two classes, but with {found.n_units} {layout.unit}s on "
-        f"{found.n_levels} TMAs chance alone can do that (V = {found.value:.2f})"
-    )
 
 
 def _leakage(
@@ -292,59 +271,3 @@ def _control_cores(
         tissues=spots["patient"].astype(str).to_numpy(dtype=str),
         seed=seed,
     )
-
-
-def _readings(
-    task: TaskSpots,
-    audited: Sequence[FoldAudit],
-    tie: Association | NotApplicable,
-    share: ArtifactShare,
-    regrouped: RegroupedScores | NotApplicable,
-    leakage: Leakage,
-    seen: ControlCoreDependence | NotApplicable,
-) -> dict[str, Reading]:
-    accuracy = float(np.mean([one.balanced_accuracy for one in audited]))
-    found: dict[str, Reading] = {
-        "V": tie if isinstance(tie, NotApplicable) else tie.value,
-        "balanced_accuracy": accuracy,
-        "artifact_share": _largest(share, ARTIFACT),
-    }
-    found |= {part: _largest(share, part) for part in ARTIFACT_PARTS}
-    found["non_peptide"] = _largest(share, NON_PEPTIDE)
-    by_class = seen if isinstance(seen, NotApplicable) else seen.by_class
-    missing = by_class if isinstance(by_class, NotApplicable) else None
-    found["control_share"] = missing or by_class.share  # type: ignore[union-attr]
-    found["control_p"] = missing or by_class.p  # type: ignore[union-attr]
-    found["leakage"] = leakage if isinstance(leakage, NotApplicable) else leakage.leakage
-    found["leakage_p"] = leakage if isinstance(leakage, NotApplicable) else leakage.p
-    found["negative_control"] = median_reading([one.controls.largest for one in audited])
-    found["masking_drop"] = median_reading(
-        [
-            one.masking if isinstance(one.masking, NotApplicable) else one.masking.drop
-            for one in audited
-        ]
-    )
-    found["grouping_gap"] = (
-        regrouped
-        if isinstance(regrouped, NotApplicable)
-        else _accuracy_there(task, audited, regrouped) - accuracy
-    )
-    for name in INDICATORS:
-        found[name] = median_reading([one.indicators.largest(name) for one in audited])
-    return found
-
-
-def _accuracy_there(
-    task: TaskSpots, audited: Sequence[FoldAudit], regrouped: RegroupedScores
-) -> float:
-    """Balanced accuracy with patients held out, of the very spots that the folds were put to."""
-    found = []
-    for one in audited:
-        at = np.searchsorted(task.rows, one.rows)
-        found.append(balanced_accuracy(task.y[at], regrouped.scores[at].argmax(axis=1)))
-    return float(np.mean(found))
-
-
-def _largest(share: ArtifactShare, part: str) -> Reading:
-    found = share.largest(part)
-    return found if isinstance(found, NotApplicable) else found[1]
