@@ -13,6 +13,7 @@ import pytest
 from retrained import FITTED, accuracy_on, asked, cohorts, plain, spots_of, stored
 
 from corespot.audit.applicable import NotApplicable
+from corespot.audit.regrouped import RegroupedScores
 from corespot.errors import ParamsError, StoreError
 from corespot.mitigate import written
 from corespot.mitigate.offered import offered, offered_text
@@ -59,7 +60,9 @@ def test_before_is_what_the_stored_audit_says(made: Mitigation, before: dict[str
     assert second.balanced_accuracy == pytest.approx(accuracy_on(SECOND, FITTED["logistic"]))
 
 
-def test_after_reads_less_of_the_measurement_and_loses_less_elsewhere(made: Mitigation) -> None:
+def test_after_reads_less_of_the_measurement_and_loses_less_elsewhere(
+    made: Mitigation, request_: Any
+) -> None:
     before, after = made.record.before, made.record.after
     assert after.readings["artifact_share"] is not None
     assert after.readings["artifact_share"] < 0.5 * before.readings["artifact_share"]  # type: ignore[operator]
@@ -72,7 +75,10 @@ def test_after_reads_less_of_the_measurement_and_loses_less_elsewhere(made: Miti
     low, high = after.counterfactual.interval or (1.0, 0.0)
     assert low <= after.counterfactual.balanced_accuracy <= high
     assert after.sentence == made.audit.sentence != before.sentence
-    assert after.readings["leakage"] is not None, "patients were held out for it, too"
+    # Patients were held out of training with the ways, too.
+    held_out = made.audit.audit.regrouped
+    assert isinstance(held_out, RegroupedScores) and after.readings["leakage"] is not None
+    assert not np.allclose(held_out.scores, request_.regrouped.scores)
 
 
 def test_it_is_the_same_again_and_without_ways_the_plain_model(
