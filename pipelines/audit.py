@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
-from corespot.audit.audited_run import audit_run
-from corespot.audit.written import write_audit
+from corespot.audit.model.audited_run import audit_run
+from corespot.audit.model.written import write_audit
 from corespot.errors import told_plainly
 from corespot.io.artifacts import whole_folder
 from corespot.params import load_params

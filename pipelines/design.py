@@ -1,6 +1,6 @@
 """Audit the design of every task before any training: what goes with the label?"""
 
-from corespot.audit.all_designs import audit_designs
+from corespot.audit.design.all_designs import audit_designs
 from corespot.errors import told_plainly
 from corespot.io.artifacts import read_table, whole_folder, write_json
 from corespot.params import load_params

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from corespot.audit.regrouped import regroup
+from corespot.audit.model.regrouped import regroup
 from corespot.cohort.tasks import select_spots
 from corespot.errors import told_plainly
 from corespot.io.folds import read_folds

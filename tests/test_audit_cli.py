@@ -14,10 +14,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from corespot.audit.calibration_record import Record, append_records
-from corespot.audit.readings import Readings
-from corespot.audit.simulated_cohort import RECIPE, simulated_store
-from corespot.audit.study_fits import StudyFit
+from corespot.audit.calibration.record import Record, append_records
+from corespot.audit.calibration.simulated_cohort import RECIPE, simulated_store
+from corespot.audit.calibration.study_fits import StudyFit
+from corespot.audit.verdict.readings import Readings
 from corespot.cli import main
 from corespot.io.store import create_store
 from corespot.params import load_params

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from corespot.audit.simulated_cohort import RECIPE, simulated_store
+from corespot.audit.calibration.simulated_cohort import RECIPE, simulated_store
 from corespot.cli import main
 from corespot.io.store import SpectraStore, create_store
 from corespot.synth import make_cohort, preset

@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from corespot.audit.model_audit import audit_model
-from corespot.audit.negative_controls import deal_spots
-from corespot.audit.simulated_cohort import RECIPE, TASK
-from corespot.audit.tma_sensitivity import tma_sensitivity
+from corespot.audit.calibration.simulated_cohort import RECIPE, TASK
+from corespot.audit.indicators.negative_controls import deal_spots
+from corespot.audit.indicators.tma_sensitivity import tma_sensitivity
+from corespot.audit.model.model_audit import audit_model
 from corespot.cohort.groups import unit_ids
 from corespot.cohort.splits import Fold, FoldSettings, make_folds
 from corespot.cohort.tasks import TaskSpots, select_spots

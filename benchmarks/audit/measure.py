@@ -17,8 +17,8 @@ from typing import Any
 
 from cohorts import FIRST_SEED, Cohort, cohorts
 
-from corespot.audit.calibration_record import Record, append_records, read_records
-from corespot.audit.simulated_cohort import audit_simulated
+from corespot.audit.calibration.record import Record, append_records, read_records
+from corespot.audit.calibration.simulated_cohort import audit_simulated
 from corespot.progress import track
 
 #: Settings by which the models reach their accuracy on cohorts of this size within seconds.

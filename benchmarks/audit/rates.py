@@ -3,7 +3,7 @@
     python benchmarks/audit/rates.py --records data/audit-benchmark --write
 
 Without ``--write`` the tables are printed alone; with it the calibration that is shipped
-(``src/corespot/audit/calibration.json``) and ``docs/audit-rates.md`` are written, too.
+(``src/corespot/audit/calibration/calibration.json``) and ``docs/audit-rates.md`` are written, too.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from roc import auc, rate_at, roc_figure
 from tables import family_table, markdown, verdict_table
 
 from corespot.audit.applicable import NotApplicable
-from corespot.audit.calibrate import (
+from corespot.audit.calibration.lines import (
     calibration,
     lines_from,
     share_interval,
     thresholds_of,
     write_calibration,
 )
-from corespot.audit.calibration_record import Record, read_records
-from corespot.audit.readings import Readings
-from corespot.audit.verdict import judge
+from corespot.audit.calibration.record import Record, read_records
+from corespot.audit.verdict.readings import Readings
+from corespot.audit.verdict.verdict import judge
 
-SHIPPED = Path("src/corespot/audit/calibration.json")
+SHIPPED = Path("src/corespot/audit/calibration/calibration.json")
 DOCS = Path("docs/audit-rates.md")
 COMMAND = "python benchmarks/audit/rates.py --write"
 _NO_CONTROLS = NotApplicable("no control cores")

@@ -8,9 +8,9 @@ import numpy as np
 import plotly.graph_objects as go
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from corespot.audit.calibration_record import Record
-from corespot.audit.thresholds import Thresholds
-from corespot.audit.verdict import score
+from corespot.audit.calibration.record import Record
+from corespot.audit.calibration.thresholds import Thresholds
+from corespot.audit.verdict.verdict import score
 from corespot.seeding import generator
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from corespot.audit.calibrate import share_interval
-from corespot.audit.calibration_record import Record
-from corespot.audit.thresholds import Thresholds
-from corespot.audit.verdict import VERDICTS, judge
+from corespot.audit.calibration.lines import share_interval
+from corespot.audit.calibration.record import Record
+from corespot.audit.calibration.thresholds import Thresholds
+from corespot.audit.verdict.verdict import VERDICTS, judge
 from corespot.synth.confounds import FAMILIES
 
 

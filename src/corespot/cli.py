@@ -57,7 +57,7 @@ def cohort_audit(
     as_json: AsJson = False,
 ) -> None:
     """Say, before any training, what goes with the label of each task and what would repair it."""
-    from corespot.audit.all_designs import audit_designs
+    from corespot.audit.design.all_designs import audit_designs
     from corespot.io.cohort_folder import load_cohort
     from corespot.params import load_params
 
@@ -78,7 +78,7 @@ def audit_show(
     as_json: AsJson = False,
 ) -> None:
     """Print the verdict on trained models, what it rests on and what it cannot say."""
-    from corespot.audit.stored import as_text, stored_audits
+    from corespot.audit.model.stored import as_text, stored_audits
 
     audits = stored_audits(task=task, model=model)
     if as_json:
@@ -94,7 +94,7 @@ def audit_check(
     ] = "confounded",
 ) -> None:
     """Exit 1 if a trained model has this verdict or a worse one, 0 if none has."""
-    from corespot.audit.stored import as_bad, stored_audits
+    from corespot.audit.model.stored import as_bad, stored_audits
 
     audits = stored_audits()
     bad = as_bad(audits, fail_on)
@@ -127,10 +127,14 @@ def audit_calibrate(
     """Draw the verdict's lines from synthetic cohorts with the study's own TMAs and patients."""
     from datetime import UTC, datetime
 
-    from corespot.audit.calibrate import write_calibration
-    from corespot.audit.study_calibration import study_calibration, summary_rows, verdict_rows
-    from corespot.audit.study_fits import known_records, missing_jobs
-    from corespot.audit.study_run import available_cores, run_jobs
+    from corespot.audit.calibration.lines import write_calibration
+    from corespot.audit.calibration.study_calibration import (
+        study_calibration,
+        summary_rows,
+        verdict_rows,
+    )
+    from corespot.audit.calibration.study_fits import known_records, missing_jobs
+    from corespot.audit.calibration.study_run import available_cores, run_jobs
     from corespot.params import load_params
     from corespot.report.tables import aligned
     from corespot.requests import calibration_fits

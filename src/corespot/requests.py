@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from corespot.audit.audited_run import AuditRequest
-from corespot.audit.metadata import metadata_of
-from corespot.audit.model_audit import SecondCohort
-from corespot.audit.regrouped import read_regrouped
-from corespot.audit.stored import stored_audits
-from corespot.audit.study_fits import StudyFit
-from corespot.audit.study_layout import SPOTS_PER_PATIENT, StudyLayout
-from corespot.audit.thresholds import Calibration
+from corespot.audit.calibration.study_fits import StudyFit
+from corespot.audit.calibration.study_layout import SPOTS_PER_PATIENT, StudyLayout
+from corespot.audit.calibration.thresholds import Calibration
+from corespot.audit.model.audited_run import AuditRequest
+from corespot.audit.model.metadata import metadata_of
+from corespot.audit.model.regrouped import read_regrouped
+from corespot.audit.model.scored_rows import SecondCohort
+from corespot.audit.model.stored import stored_audits
 from corespot.cohort.tasks import select_spots
 from corespot.errors import AuditError, ParamsError, StoreError, TuneError
 from corespot.io.artifacts import read_table

@@ -11,13 +11,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from corespot.audit.applicable import NotApplicable
-from corespot.audit.audited_run import SecondCohort
-from corespot.audit.class_layout import ClassLayout
-from corespot.audit.model_audit import ModelAudit, audit_model
-from corespot.audit.readings import Reading
-from corespot.audit.regrouped import RegroupedScores
-from corespot.audit.result import AuditResult, judged
-from corespot.audit.thresholds import ErrorRates, Thresholds
+from corespot.audit.calibration.thresholds import ErrorRates, Thresholds
+from corespot.audit.design.class_layout import ClassLayout
+from corespot.audit.model.model_audit import ModelAudit, audit_model
+from corespot.audit.model.regrouped import RegroupedScores
+from corespot.audit.model.result import AuditResult, judged
+from corespot.audit.model.scored_rows import SecondCohort
+from corespot.audit.verdict.readings import Reading
 from corespot.axis import MzAxis
 from corespot.cohort.splits import Fold, FoldSettings, FoldTable, make_folds
 from corespot.cohort.tasks import Task, TaskSpots, select_spots

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from corespot.audit.control_cores import ControlCoreDependence, control_core_dependence
-from corespot.audit.control_cores_by_class import ClassDependence
+from corespot.audit.indicators.control_cores import ControlCoreDependence, control_core_dependence
+from corespot.audit.indicators.control_cores_by_class import ClassDependence
 
 CLASSES = ("lung", "pancreas")
 GAP = 4.0

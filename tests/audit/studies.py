@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from corespot.audit.calibration_record import Record
-from corespot.audit.readings import Readings
-from corespot.audit.study_fits import StudyFit
-from corespot.audit.study_layout import StudyLayout
+from corespot.audit.calibration.record import Record
+from corespot.audit.calibration.study_fits import StudyFit
+from corespot.audit.calibration.study_layout import StudyLayout
+from corespot.audit.verdict.readings import Readings
 from corespot.axis import MzAxis
 from corespot.cohort.splits import FoldSettings
 from corespot.io.store import SpectraStore

@@ -10,12 +10,12 @@ from scipy.special import logsumexp
 from simulated_spectra import AXIS, Simulated
 
 from corespot.audit.applicable import NotApplicable
-from corespot.audit.artifact_share import artifact_share, combine_folds
-from corespot.audit.changed_spectra import log_odds
-from corespot.audit.class_shares import ArtifactShare, ClassShares
-from corespot.audit.gap_parts import ARTIFACT_PARTS, PARTS
-from corespot.audit.share_intervals import patient_readings
-from corespot.audit.split_gap import SplitGap, split_gap
+from corespot.audit.shares.artifact_share import artifact_share, combine_folds
+from corespot.audit.shares.changed_spectra import log_odds
+from corespot.audit.shares.class_shares import ArtifactShare, ClassShares
+from corespot.audit.shares.gap_parts import ARTIFACT_PARTS, PARTS
+from corespot.audit.shares.share_intervals import patient_readings
+from corespot.audit.shares.split_gap import SplitGap, split_gap
 from corespot.axis import MzAxis
 from corespot.cohort.positions import SpotPositions
 from corespot.errors import ModelError
@@ -306,7 +306,7 @@ def test_blocks_do_not_change_the_log_odds(two, monkeypatch):
     weight = weights_for(split, peak=1.0)
     model = Linear([0 * weight, weight], ["A", "B"])
     at_once = log_odds(model, x, ("A", "B"))
-    monkeypatch.setattr("corespot.audit.changed_spectra._BLOCK_VALUES", 3 * AXIS.n_bins)
+    monkeypatch.setattr("corespot.audit.shares.changed_spectra._BLOCK_VALUES", 3 * AXIS.n_bins)
     np.testing.assert_allclose(log_odds(model, x, ("A", "B")), at_once, rtol=1e-10)
     before = x.copy()
     changed = log_odds(model, x, ("A", "B"), change=lambda block, rows: block * 0 + rows[:, None])

@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 from scipy.stats import chi2_contingency, fisher_exact
 
 from corespot.audit.applicable import NotApplicable
-from corespot.audit.association import (
+from corespot.audit.design.association import (
     Association,
     associate,
     correlation_ratio,
     cramers_v,
     permute,
 )
-from corespot.audit.metadata_column import read_column
+from corespot.audit.design.metadata_column import read_column
+from corespot.audit.design.unit_tables import shares
 from corespot.audit.permutation import MOST_EXACT
-from corespot.audit.unit_tables import shares
 
 
 def one_hot(codes: np.ndarray) -> np.ndarray:

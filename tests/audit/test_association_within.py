@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from corespot.audit.applicable import NotApplicable
-from corespot.audit.association import Association, associate
-from corespot.audit.association_within import associate_within
-from corespot.audit.metadata_column import read_column
+from corespot.audit.design.association import Association, associate
+from corespot.audit.design.association_within import associate_within
+from corespot.audit.design.metadata_column import read_column
 
 
 def test_within_units_sees_what_between_units_hides() -> None:

@@ -12,10 +12,10 @@ import pytest
 from audited_cohorts import NOT, THRESHOLDS, folds_of, mixed, nested, spot_table, store_of, task_of
 
 from corespot.audit.applicable import NotApplicable
-from corespot.audit.audited_run import AuditRequest, audit_run
-from corespot.audit.metadata import metadata_of
-from corespot.audit.model_audit import SecondCohort
-from corespot.audit.written import write_audit
+from corespot.audit.model.audited_run import AuditRequest, audit_run
+from corespot.audit.model.metadata import metadata_of
+from corespot.audit.model.scored_rows import SecondCohort
+from corespot.audit.model.written import write_audit
 from corespot.axis import MzAxis
 from corespot.errors import ModelError, StoreError
 from corespot.io.store import SpectraStore
@@ -131,7 +131,7 @@ def test_models_of_another_axis_are_refused(tmp_path: Path):
 
 
 def test_metadata_that_leaks_is_measured_beside_the_tma(tmp_path: Path):
-    from corespot.audit.regrouped import RegroupedScores
+    from corespot.audit.model.regrouped import RegroupedScores
 
     spots = spot_table(mixed(4, 8))
     spots["operator"] = np.where(spots["patient"].str[-1].isin(list("0145")), "x", "y")

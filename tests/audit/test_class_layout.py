@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from design_tasks import table
 
-from corespot.audit.class_layout import ClassLayout, in_words
+from corespot.audit.design.class_layout import ClassLayout, in_words
 from corespot.cohort.tasks import TaskSpots
 
 LAYOUT = ClassLayout(

@@ -8,14 +8,14 @@ import pytest
 from simulated_control_cores import CLASSES, controls, nested, of_class
 
 from corespot.audit.applicable import NotApplicable
-from corespot.audit.control_cores import (
+from corespot.audit.indicators.control_cores import (
     ControlCoreDependence,
     class_gaps,
     class_shares_of_tmas,
     control_core_dependence,
     find_control_spots,
 )
-from corespot.audit.within_class import WithinClassLeakage
+from corespot.audit.indicators.within_class import WithinClassLeakage
 from corespot.cohort.tasks import TaskSpots
 
 

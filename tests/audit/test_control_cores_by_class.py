@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from simulated_control_cores import CLASSES, GAP, controls, nested, of_class
 
-from corespot.audit.control_cores import ControlCoreDependence, control_core_dependence
-from corespot.audit.within_class import WithinClassLeakage
+from corespot.audit.indicators.control_cores import ControlCoreDependence, control_core_dependence
+from corespot.audit.indicators.within_class import WithinClassLeakage
 
 
 def test_the_share_is_the_difference_of_tma_means_over_the_gap() -> None:

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from corespot.audit.applicable import NotApplicable
-from corespot.audit.association import cramers_v
-from corespot.audit.counterfactual import CounterfactualDrop, counterfactual_drop
+from corespot.audit.design.association import cramers_v
+from corespot.audit.indicators.counterfactual import CounterfactualDrop, counterfactual_drop
 from corespot.errors import StoreError
 from corespot.evaluate.aggregate import spot_units
 from corespot.evaluate.intervals import patient_intervals

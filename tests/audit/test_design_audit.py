@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from design_tasks import ADSQ, LABELS, LP, synthetic, table
 
-from corespot.audit.design import audit_design
-from corespot.audit.design_result import DesignAudit
+from corespot.audit.design.design_audit import audit_design
+from corespot.audit.design.design_result import DesignAudit
 from corespot.cohort.tasks import Task, TaskSpots, select_spots
 from corespot.io.cohort_folder import load_cohort
 

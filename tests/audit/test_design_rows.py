@@ -7,7 +7,7 @@ import pytest
 from design_tasks import table
 
 from corespot.audit.applicable import NotApplicable
-from corespot.audit.design import audit_design
+from corespot.audit.design.design_audit import audit_design
 from corespot.audit.permutation import holm
 from corespot.cohort.tasks import TaskSpots
 from corespot.errors import ParamsError

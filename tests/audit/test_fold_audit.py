@@ -7,7 +7,7 @@ import pytest
 from audited_cohorts import fits, folds_of, mixed, nested, spot_table, store_of, task_of
 
 from corespot.audit import fold_audit
-from corespot.audit.fold_audit import FEWEST_CORES, audit_fold, fold_controls, mean_spectrum
+from corespot.audit.model.fold_audit import FEWEST_CORES, audit_fold, fold_controls, mean_spectrum
 from corespot.cohort.splits import Fold
 from corespot.io.store import SpectraStore
 

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulated_spectra import AXIS, Simulated
 
-from corespot.audit.class_gap import class_gap
-from corespot.audit.gap_parts import PARTS, GapParts, gap_parts, mean_derivatives
-from corespot.audit.peak_mask import peak_mask
+from corespot.audit.shares.class_gap import class_gap
+from corespot.audit.shares.gap_parts import PARTS, GapParts, gap_parts, mean_derivatives
+from corespot.audit.shares.peak_mask import peak_mask
 from corespot.axis import MzAxis
 from corespot.errors import ModelError
 
@@ -183,7 +183,7 @@ def test_blocks_do_not_change_the_gap(monkeypatch):
     x = np.random.default_rng(0).normal(5.0, 1.0, size=(50, 7)).astype(np.float32)
     y, patients = np.arange(50) % 2, np.array([f"p{i // 10}" for i in range(50)])
     at_once = class_gap(x, y, patients, 2)
-    monkeypatch.setattr("corespot.audit.class_gap._BLOCK_VALUES", 2 * 7)
+    monkeypatch.setattr("corespot.audit.shares.class_gap._BLOCK_VALUES", 2 * 7)
     blocks = class_gap(x, y, patients, 2)
     np.testing.assert_allclose(blocks.sigma, at_once.sigma, rtol=1e-10)
     np.testing.assert_allclose(blocks.delta(1), at_once.delta(1), atol=1e-10)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from corespot.audit.applicable import NotApplicable
-from corespot.audit.masking import MaskingDrop, balanced_accuracy, masking_drop
-from corespot.audit.peak_mask import PeakMask
+from corespot.audit.indicators.masking import MaskingDrop, balanced_accuracy, masking_drop
+from corespot.audit.shares.peak_mask import PeakMask
 from corespot.cohort.positions import SpotPositions
 from corespot.errors import ModelError
 

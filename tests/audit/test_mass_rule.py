@@ -7,12 +7,12 @@ import pytest
 from simulated_spectra import AXIS, Simulated
 
 from corespot.audit.applicable import NotApplicable
-from corespot.audit.mass_rule import (
+from corespot.audit.shares.mass_rule import (
     find_mean_peaks,
     mass_rule_distance,
     non_peptide_bins,
 )
-from corespot.audit.peak_mask import peak_mask
+from corespot.audit.shares.peak_mask import peak_mask
 from corespot.axis import MzAxis
 from corespot.synth.spectra import draw_peptide_mz, mass_rule_mz
 

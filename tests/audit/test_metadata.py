@@ -6,7 +6,7 @@ import numpy as np
 from audited_cohorts import mixed, spot_table, store_of, task_of
 
 from corespot.audit.applicable import NotApplicable
-from corespot.audit.metadata import control_rows, metadata_of
+from corespot.audit.model.metadata import control_rows, metadata_of
 from corespot.cohort.tasks import Task, select_spots
 
 

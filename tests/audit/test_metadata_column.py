@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from corespot.audit.metadata_column import read_column
+from corespot.audit.design.metadata_column import read_column
 
 
 def test_text_that_looks_like_numbers_or_dates_is_read_as_such() -> None:

@@ -24,9 +24,9 @@ from audited_cohorts import (
 )
 
 from corespot.audit.applicable import NotApplicable
-from corespot.audit.metadata import control_rows
-from corespot.audit.model_audit import ModelAudit, audit_model
-from corespot.audit.regrouped import RegroupedScores
+from corespot.audit.model.metadata import control_rows
+from corespot.audit.model.model_audit import ModelAudit, audit_model
+from corespot.audit.model.regrouped import RegroupedScores
 from corespot.axis import MzAxis
 from corespot.errors import FoldError, ModelError, StoreError
 from corespot.io.store import SpectraStore

@@ -11,13 +11,13 @@ from simulated_spectra import AXIS, Simulated
 
 from corespot.audit import negative_controls as module
 from corespot.audit.applicable import NotApplicable
-from corespot.audit.negative_controls import deal_spots, negative_controls
-from corespot.audit.nuisance_features import (
+from corespot.audit.indicators.negative_controls import deal_spots, negative_controls
+from corespot.audit.indicators.nuisance_features import (
     N_RANGES,
     nuisance_feature_names,
     nuisance_features,
 )
-from corespot.audit.peak_mask import peak_mask
+from corespot.audit.shares.peak_mask import peak_mask
 from corespot.axis import MzAxis
 from corespot.errors import ModelError
 
@@ -78,7 +78,8 @@ def test_the_scale_of_a_spectrum_does_not_matter_and_nothing_is_zero():
 def test_blocks_do_not_change_the_features(monkeypatch):
     x = np.random.default_rng(0).gamma(1.0, 1.0, (5, AXIS.n_bins)).astype(np.float32)
     at_once = nuisance_features(x, AXIS)
-    monkeypatch.setattr("corespot.audit.nuisance_features._BLOCK_VALUES", 2 * AXIS.n_bins)
+    block = "corespot.audit.indicators.nuisance_features._BLOCK_VALUES"
+    monkeypatch.setattr(block, 2 * AXIS.n_bins)
     np.testing.assert_allclose(nuisance_features(x, AXIS), at_once, rtol=1e-5, atol=1e-7)
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from design_tasks import table
 
-from corespot.audit.design_rows import design_rows
-from corespot.audit.metadata_column import ColumnValues, read_column
-from corespot.audit.partitions import classes_apart, comparable_columns, same_partition
+from corespot.audit.design.design_rows import design_rows
+from corespot.audit.design.metadata_column import ColumnValues, read_column
+from corespot.audit.design.partitions import classes_apart, comparable_columns, same_partition
 
 #: Two classes of six patients, each on both of two TMAs.
 TASK = table("a" * 6 + "b" * 6, ["T1", "T2"] * 6)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from simulated_spectra import AXIS, Simulated
 
 from corespot.audit.applicable import NotApplicable
-from corespot.audit.peak_mask import PeakMask, _sliding_percentile, peak_mask
+from corespot.audit.shares.peak_mask import PeakMask, _sliding_percentile, peak_mask
 from corespot.axis import MzAxis
 from corespot.errors import ModelError
 

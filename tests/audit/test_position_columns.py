@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from corespot.audit.position_columns import PLACES, positions, positions_on_core
+from corespot.audit.design.position_columns import PLACES, positions, positions_on_core
 
 
 def spots() -> pd.DataFrame:

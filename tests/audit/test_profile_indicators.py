@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from simulated_spectra import AXIS, Simulated
 
 from corespot.audit.applicable import NotApplicable
-from corespot.audit.gap_parts import mean_derivatives
-from corespot.audit.mass_rule import mass_rule_distance
-from corespot.audit.peak_mask import peak_mask
-from corespot.audit.profile_indicators import INDICATORS, profile_indicators
+from corespot.audit.indicators.profile_indicators import INDICATORS, profile_indicators
+from corespot.audit.shares.gap_parts import mean_derivatives
+from corespot.audit.shares.mass_rule import mass_rule_distance
+from corespot.audit.shares.peak_mask import peak_mask
 from corespot.axis import MzAxis
 from corespot.errors import ModelError
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from corespot.audit.applicable import NotApplicable
-from corespot.audit.readings import MEANINGS, Readings, median_reading
+from corespot.audit.verdict.readings import MEANINGS, Readings, median_reading
 
 NOT = NotApplicable("it was cloudy")
 

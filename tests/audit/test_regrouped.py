@@ -9,7 +9,7 @@ import pytest
 from audited_cohorts import folds_of, mixed, nested, spot_table, store_of, task_of
 
 from corespot.audit.applicable import NotApplicable
-from corespot.audit.regrouped import (
+from corespot.audit.model.regrouped import (
     RegroupedScores,
     patient_folds,
     read_regrouped,

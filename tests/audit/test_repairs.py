@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from design_tasks import table
 
-from corespot.audit.association import IN_QUESTION
-from corespot.audit.class_layout import ClassLayout
-from corespot.audit.design import audit_design
+from corespot.audit.design.association import IN_QUESTION
+from corespot.audit.design.class_layout import ClassLayout
+from corespot.audit.design.design_audit import audit_design
 
 
 def test_the_repair_does_what_it_says() -> None:

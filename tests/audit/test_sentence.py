@@ -10,10 +10,10 @@ from audited_cohorts import NOT, THRESHOLDS
 from test_verdict import HINTS, LOUD, QUIET
 
 from corespot.audit.applicable import NotApplicable
-from corespot.audit.class_shares import ArtifactShare, ClassShares
-from corespot.audit.readings import Readings
-from corespot.audit.sentence import BLIND_SPOT, limitation, sentence
-from corespot.audit.verdict import judge
+from corespot.audit.shares.class_shares import ArtifactShare, ClassShares
+from corespot.audit.verdict.readings import Readings
+from corespot.audit.verdict.sentence import BLIND_SPOT, limitation, sentence
+from corespot.audit.verdict.verdict import judge
 
 CLASSES = ("lung", "pancreas")
 #: Words by which a reader would be reassured.

@@ -16,11 +16,11 @@ import pytest
 
 from corespot.audit import simulated_cohort
 from corespot.audit.applicable import NotApplicable
-from corespot.audit.calibration_record import Record, append_records, read_records
-from corespot.audit.readings import Readings
-from corespot.audit.sentence import limitation
-from corespot.audit.thresholds import Calibration
-from corespot.audit.verdict import Verdict, judge
+from corespot.audit.calibration.record import Record, append_records, read_records
+from corespot.audit.calibration.thresholds import Calibration
+from corespot.audit.verdict.readings import Readings
+from corespot.audit.verdict.sentence import limitation
+from corespot.audit.verdict.verdict import Verdict, judge
 from corespot.synth.cohort import SynthSettings
 
 BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "audit" / "cohorts.py"

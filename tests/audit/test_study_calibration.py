@@ -11,12 +11,22 @@ import pytest
 from studies import made_up, small_fit
 
 from corespot.audit import study_run
-from corespot.audit.calibrate import LOWEST, write_calibration
-from corespot.audit.calibration_record import Record, append_records, read_records
-from corespot.audit.study_calibration import study_calibration, summary_rows, verdict_rows
-from corespot.audit.study_fits import Job, StudyFit, known_records, missing_jobs, simulate
-from corespot.audit.study_run import run_jobs
-from corespot.audit.thresholds import Calibration
+from corespot.audit.calibration.lines import LOWEST, write_calibration
+from corespot.audit.calibration.record import Record, append_records, read_records
+from corespot.audit.calibration.study_calibration import (
+    study_calibration,
+    summary_rows,
+    verdict_rows,
+)
+from corespot.audit.calibration.study_fits import (
+    Job,
+    StudyFit,
+    known_records,
+    missing_jobs,
+    simulate,
+)
+from corespot.audit.calibration.study_run import run_jobs
+from corespot.audit.calibration.thresholds import Calibration
 from corespot.errors import AuditError, FoldError
 
 FIT = small_fit()

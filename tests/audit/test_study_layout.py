@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from studies import small_fit, spot_table, store_of
 
-from corespot.audit.association import associate
-from corespot.audit.metadata_column import read_column
-from corespot.audit.study_cohorts import draw_study_cohort
-from corespot.audit.study_layout import StudyLayout
+from corespot.audit.calibration.study_cohorts import draw_study_cohort
+from corespot.audit.calibration.study_layout import StudyLayout
+from corespot.audit.design.association import associate
+from corespot.audit.design.metadata_column import read_column
 from corespot.axis import MzAxis
 from corespot.cohort.groups import unit_ids
 from corespot.cohort.tasks import Task, select_spots

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from corespot.audit.calibrate import (
+from corespot.audit.calibration.lines import (
     FEWEST_CLEAN,
     LOWEST,
     calibration,
@@ -16,10 +16,10 @@ from corespot.audit.calibrate import (
     thresholds_of,
     write_calibration,
 )
-from corespot.audit.calibration_record import Record
-from corespot.audit.readings import Readings
-from corespot.audit.thresholds import LINES, Calibration
-from corespot.audit.verdict import score
+from corespot.audit.calibration.record import Record
+from corespot.audit.calibration.thresholds import LINES, Calibration
+from corespot.audit.verdict.readings import Readings
+from corespot.audit.verdict.verdict import score
 from corespot.errors import AuditError, ModelError
 from corespot.models.registry import names
 

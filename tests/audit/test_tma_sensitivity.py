@@ -15,8 +15,8 @@ from scipy.stats import spearmanr
 from corespot.audit import negative_controls
 from corespot.audit import tma_sensitivity as module
 from corespot.audit.applicable import NotApplicable
-from corespot.audit.shared_windows import SharedWindows, shared_windows
-from corespot.audit.tma_sensitivity import TmaSensitivity, tma_sensitivity
+from corespot.audit.indicators.shared_windows import SharedWindows, shared_windows
+from corespot.audit.indicators.tma_sensitivity import TmaSensitivity, tma_sensitivity
 from corespot.axis import MzAxis
 from corespot.errors import ModelError
 

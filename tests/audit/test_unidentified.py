@@ -6,7 +6,7 @@ import pytest
 from design_tasks import table
 
 from corespot.audit.applicable import NotApplicable
-from corespot.audit.design import audit_design
+from corespot.audit.design.design_audit import audit_design
 
 
 def test_class_on_one_tma_is_named() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import chi2_contingency, f_oneway
 
-from corespot.audit.unit_tables import (
+from corespot.audit.design.unit_tables import (
     explained,
     root_of_share,
     shares,

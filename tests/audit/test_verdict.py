@@ -7,8 +7,8 @@ import itertools
 import pytest
 from audited_cohorts import LINES, NOT, THRESHOLDS
 
-from corespot.audit.readings import Readings
-from corespot.audit.verdict import CLEAN, RELIANT, TIED, Verdict, judge, score
+from corespot.audit.verdict.readings import Readings
+from corespot.audit.verdict.verdict import CLEAN, RELIANT, TIED, Verdict, judge, score
 
 #: A model that nothing speaks against, on a task whose classes never share a TMA.
 QUIET = {

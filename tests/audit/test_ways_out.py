@@ -3,10 +3,10 @@
 import pytest
 
 from corespot.audit.applicable import NotApplicable
-from corespot.audit.readings import Readings
-from corespot.audit.thresholds import Thresholds
-from corespot.audit.verdict import judge
-from corespot.audit.ways_out import recommend
+from corespot.audit.calibration.thresholds import Thresholds
+from corespot.audit.verdict.readings import Readings
+from corespot.audit.verdict.verdict import judge
+from corespot.audit.verdict.ways_out import recommend
 from corespot.mitigate.way import way_names
 
 LINES = Thresholds(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from corespot.audit.applicable import NotApplicable
-from corespot.audit.within_class import WithinClassLeakage, within_class_leakage
+from corespot.audit.indicators.within_class import WithinClassLeakage, within_class_leakage
 
 CLASSES = ("lung", "pancreas")
 

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from corespot.audit.applicable import NotApplicable
-from corespot.audit.audited_run import AuditRequest, audit_run
-from corespot.audit.metadata import metadata_of
-from corespot.audit.model_audit import SecondCohort
-from corespot.audit.regrouped import regrouped_scores
-from corespot.audit.simulated_cohort import simulated_store
-from corespot.audit.thresholds import Calibration
+from corespot.audit.calibration.simulated_cohort import simulated_store
+from corespot.audit.calibration.thresholds import Calibration
+from corespot.audit.model.audited_run import AuditRequest, audit_run
+from corespot.audit.model.metadata import metadata_of
+from corespot.audit.model.regrouped import regrouped_scores
+from corespot.audit.model.scored_rows import SecondCohort
 from corespot.cohort.splits import FoldSettings, make_folds
 from corespot.cohort.tasks import Task, TaskSpots, select_spots
 from corespot.io.artifacts import as_json

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from nested_cohort import AXIS, nested_cohort
 
-from corespot.audit.changed_spectra import log_odds
+from corespot.audit.shares.changed_spectra import log_odds
 from corespot.errors import ModelError
 from corespot.explain.sensitivity import sensitivity_profile
 from corespot.mitigate.artifact_directions import artifact_directions

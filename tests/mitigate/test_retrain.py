@@ -13,7 +13,7 @@ import pytest
 from retrained import FITTED, accuracy_on, asked, cohorts, plain, spots_of, stored
 
 from corespot.audit.applicable import NotApplicable
-from corespot.audit.regrouped import RegroupedScores
+from corespot.audit.model.regrouped import RegroupedScores
 from corespot.errors import ParamsError, StoreError
 from corespot.mitigate import written
 from corespot.mitigate.offered import offered, offered_text

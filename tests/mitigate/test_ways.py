@@ -9,8 +9,8 @@ import pytest
 import torch
 from nested_cohort import AXIS, CENTRES, FINE, RESOLUTION, nested_cohort, rendered
 
-from corespot.audit.mass_rule import find_mean_peaks
-from corespot.audit.peak_mask import peak_mask
+from corespot.audit.shares.mass_rule import find_mean_peaks
+from corespot.audit.shares.peak_mask import peak_mask
 from corespot.axis import MzAxis
 from corespot.errors import ModelError, ParamsError
 from corespot.mitigate.artifact_directions import artifact_directions

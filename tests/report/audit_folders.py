@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from corespot.audit.class_layout import ClassLayout
+from corespot.audit.design.class_layout import ClassLayout
 from corespot.io.artifacts import write_json, write_table
 
 PARTS = ("off_peak", "gain", "calibration", "resolution", "peak", "non_peptide", "artifact")

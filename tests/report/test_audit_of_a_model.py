@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from corespot.audit.class_layout import ClassLayout
-from corespot.audit.counterfactual import CounterfactualDrop
-from corespot.audit.readings import MEANINGS
-from corespot.audit.result import judged
-from corespot.audit.shared_windows import shared_windows
-from corespot.audit.simulated_cohort import audit_simulated, simulated_store
-from corespot.audit.thresholds import Thresholds
-from corespot.audit.tma_sensitivity import tma_sensitivity
-from corespot.audit.written import write_audit
+from corespot.audit.calibration.simulated_cohort import audit_simulated, simulated_store
+from corespot.audit.calibration.thresholds import Thresholds
+from corespot.audit.design.class_layout import ClassLayout
+from corespot.audit.indicators.counterfactual import CounterfactualDrop
+from corespot.audit.indicators.shared_windows import shared_windows
+from corespot.audit.indicators.tma_sensitivity import tma_sensitivity
+from corespot.audit.model.result import judged
+from corespot.audit.model.written import write_audit
+from corespot.audit.verdict.readings import MEANINGS
 from corespot.cohort.groups import unit_ids
 from corespot.cohort.splits import FoldSettings
 from corespot.report.audit_page import write_audit_page

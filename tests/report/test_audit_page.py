@@ -7,8 +7,8 @@ import re
 import pytest
 from audit_folders import THRESHOLDS, write_audit
 
-from corespot.audit.readings import MEANINGS
-from corespot.audit.verdict import VERDICTS
+from corespot.audit.verdict.readings import MEANINGS
+from corespot.audit.verdict.verdict import VERDICTS
 from corespot.io.artifacts import write_json
 from corespot.report.audit_page import write_audit_page
 from corespot.report.audit_tables import readings_table

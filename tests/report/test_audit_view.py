@@ -7,7 +7,7 @@ import pytest
 from audit_folders import NOT, write_audit
 
 from corespot.audit.applicable import NotApplicable
-from corespot.audit.readings import MEANINGS
+from corespot.audit.verdict.readings import MEANINGS
 from corespot.errors import StoreError
 from corespot.io.artifacts import write_json
 from corespot.report.audit_view import read_audit

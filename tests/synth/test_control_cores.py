@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
-from corespot.audit.all_designs import audit_designs
-from corespot.audit.control_cores import find_control_spots
+from corespot.audit.design.all_designs import audit_designs
+from corespot.audit.indicators.control_cores import find_control_spots
 from corespot.cohort.tasks import Task, select_spots
 from corespot.errors import ParamsError
 from corespot.io.check import check_cohort

@@ -58,7 +58,7 @@ def test_runs_are_filtered_by_verdict_and_sorted_by_share(tmp_path: Path, uri: s
 
 
 def test_every_metric_is_an_indicator():
-    from corespot.audit.readings import MEANINGS
+    from corespot.audit.verdict.readings import MEANINGS
 
     assert set(METRICS) <= set(MEANINGS)
 

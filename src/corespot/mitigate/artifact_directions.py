@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from corespot.audit.gap_parts import mean_derivatives, scaled_mz, why_no_derivative
+from corespot.audit.shares.gap_parts import mean_derivatives, scaled_mz, why_no_derivative
 from corespot.axis import MzAxis
 from corespot.mitigate.way import FloatArray
 
@@ -36,8 +36,8 @@ def artifact_directions(mean: FloatArray, axis: MzAxis, resolution: float) -> di
 
     Notes
     -----
-    The shapes are those of `corespot.audit.gap_parts`. A shift by δ gives −δ·x̄′, and widening a
-    Gaussian of standard deviation s by the factor e^w gives w·s²·x̄″ to first order.
+    The shapes are those of `corespot.audit.shares.gap_parts`. A shift by δ gives −δ·x̄′, and
+    widening a Gaussian of standard deviation s by the factor e^w gives w·s²·x̄″ to first order.
     """
     z = scaled_mz(axis)
     found = {"gain": np.stack([mean, mean * z, mean * z**2])}

@@ -12,8 +12,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from corespot.audit.applicable import NotApplicable
-from corespot.audit.gap_parts import DEFAULT_RESOLUTION
-from corespot.audit.mass_rule import non_peptide_bins
+from corespot.audit.shares.gap_parts import DEFAULT_RESOLUTION
+from corespot.audit.shares.mass_rule import non_peptide_bins
 from corespot.axis import MzAxis
 from corespot.mitigate.artifact_directions import artifact_directions
 from corespot.mitigate.training_mean import TrainingMean

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import Field
 
-from corespot.audit.gap_parts import DEFAULT_RESOLUTION
+from corespot.audit.shares.gap_parts import DEFAULT_RESOLUTION
 from corespot.axis import MzAxis
 from corespot.mitigate.artifact_directions import artifact_directions
 from corespot.mitigate.mask_off_peak import Mask

@@ -8,9 +8,9 @@ from pydantic import Field, PositiveFloat
 from scipy.special import ndtr
 
 from corespot.audit.applicable import NotApplicable
-from corespot.audit.gap_parts import DEFAULT_RESOLUTION, scaled_mz
-from corespot.audit.mass_rule import non_peptide_bins
-from corespot.audit.peak_mask import why_no_profile
+from corespot.audit.shares.gap_parts import DEFAULT_RESOLUTION, scaled_mz
+from corespot.audit.shares.mass_rule import non_peptide_bins
+from corespot.audit.shares.peak_mask import why_no_profile
 from corespot.axis import MzAxis
 from corespot.mitigate.resampled import shifted, widened
 from corespot.mitigate.training_mean import BLOCK_VALUES, TrainingMean

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from corespot.audit.changed_spectra import class_columns
-from corespot.audit.masking import balanced_accuracy
+from corespot.audit.indicators.masking import balanced_accuracy
+from corespot.audit.shares.changed_spectra import class_columns
 from corespot.cohort.groups import unit_ids
 from corespot.cohort.tasks import TaskSpots
 from corespot.evaluate.intervals import draw_patients, percentile_interval

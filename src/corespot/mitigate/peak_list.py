@@ -10,7 +10,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from corespot.audit.applicable import NotApplicable
-from corespot.audit.mass_rule import non_peptide_bins
+from corespot.audit.shares.mass_rule import non_peptide_bins
 from corespot.axis import MzAxis
 from corespot.mitigate.training_mean import TrainingMean
 from corespot.mitigate.way import FloatArray, Spectra, Way, register_way

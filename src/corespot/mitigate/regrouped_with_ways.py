@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from corespot.audit.applicable import NotApplicable
-from corespot.audit.changed_spectra import log_odds
-from corespot.audit.masking import balanced_accuracy
-from corespot.audit.regrouped import RegroupedScores, patient_folds
+from corespot.audit.indicators.masking import balanced_accuracy
+from corespot.audit.model.regrouped import RegroupedScores, patient_folds
+from corespot.audit.shares.changed_spectra import log_odds
 from corespot.cohort.tasks import TaskSpots
 from corespot.mitigate.crossvalidate import cross_validate_mitigated
 from corespot.mitigate.prepare import SpectraSource
@@ -29,7 +29,7 @@ def regrouped_with_ways(
     seed: int = 0,
     device: str = "auto",
 ) -> RegroupedScores | NotApplicable:
-    """`corespot.audit.regrouped.regrouped_scores` of a model with ways: same folds, same seeds.
+    """Scores with patients held out of a model with ways: the folds and seeds of the plain one.
 
     Parameters
     ----------

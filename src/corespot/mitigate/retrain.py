@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from corespot.audit.audited_run import AuditRequest, audit_run
-from corespot.audit.result import AuditResult
+from corespot.audit.model.audited_run import AuditRequest, audit_run
+from corespot.audit.model.result import AuditResult
 from corespot.errors import StoreError
 from corespot.io.artifacts import as_json
 from corespot.mitigate.before_after import BeforeAfter, pooled_accuracy

@@ -26,7 +26,7 @@ def standing_of(audit: Mapping[str, Any], cross_validated: float) -> Standing:
     Parameters
     ----------
     audit : mapping
-        As `corespot.audit.result.AuditResult.as_dict`, fresh or stored.
+        As `corespot.audit.model.result.AuditResult.as_dict`, fresh or stored.
     cross_validated : float
         Its balanced accuracy on held-out spots.
     """

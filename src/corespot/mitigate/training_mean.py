@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from corespot.audit.applicable import NotApplicable
-from corespot.audit.mass_rule import MeanPeaks, find_mean_peaks, non_peptide_bins
-from corespot.audit.peak_mask import PeakMask, peak_mask
+from corespot.audit.shares.mass_rule import MeanPeaks, find_mean_peaks, non_peptide_bins
+from corespot.audit.shares.peak_mask import PeakMask, peak_mask
 from corespot.axis import MzAxis
 from corespot.errors import ModelError
 from corespot.explain.sensitivity import bin_sd

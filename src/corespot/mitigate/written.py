@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from corespot.audit.written import write_audit
+from corespot.audit.model.written import write_audit
 from corespot.io.artifacts import whole_folder, write_json, write_table
 from corespot.mitigate.retrain import Mitigation, MitigationRequest, retrain
 from corespot.mitigate.saved import save_mitigated

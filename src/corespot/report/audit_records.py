@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from corespot.audit.applicable import NotApplicable
-from corespot.audit.readings import Reading
+from corespot.audit.verdict.readings import Reading
 
 Interval = tuple[float, float]
 
@@ -36,7 +36,7 @@ class SharesOfClass:
 
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> Self:
-        """From what `corespot.audit.class_shares.ClassShares.as_dict` gave."""
+        """From what `corespot.audit.shares.class_shares.ClassShares.as_dict` gave."""
         return cls(
             {part: float(share) for part, share in plain["shares"].items()},
             {part: interval_of(ends) for part, ends in plain["intervals"].items()},
@@ -70,7 +70,7 @@ class Leakage:
 
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> Self:
-        """From what `corespot.audit.within_class.WithinClassLeakage.as_dict` gave."""
+        """From what `corespot.audit.indicators.within_class.WithinClassLeakage.as_dict` gave."""
         return cls(
             float(plain["leakage"]),
             float(plain["p"]),
@@ -135,7 +135,7 @@ class ControlCores:
 
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> Self:
-        """From ``corespot.audit.control_cores_by_class.ClassDependence.as_dict``."""
+        """From ``corespot.audit.indicators.control_cores_by_class.ClassDependence.as_dict``."""
         return cls(
             float(plain["share"]),
             float(plain["p"]),
@@ -172,7 +172,7 @@ class WindowOverlap:
 
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> Self:
-        """From what `corespot.audit.shared_windows.SharedWindows.as_dict` gave."""
+        """From what `corespot.audit.indicators.shared_windows.SharedWindows.as_dict` gave."""
         return cls(
             str(plain["class"]),
             *(int(plain[name]) for name in ("n_label", "n_tma", "n_shared")),
@@ -206,7 +206,7 @@ class SecondCohort:
 
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> Self:
-        """From what `corespot.audit.counterfactual.CounterfactualDrop.as_dict` gave."""
+        """From what `corespot.audit.indicators.counterfactual.CounterfactualDrop.as_dict` gave."""
         return cls(
             float(plain["balanced_accuracy"]),
             float(plain["counterfactual_balanced_accuracy"]),

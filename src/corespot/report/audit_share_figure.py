@@ -8,8 +8,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from corespot.audit.applicable import NotApplicable
-from corespot.audit.class_shares import ARTIFACT, NON_PEPTIDE
-from corespot.audit.gap_parts import ARTIFACT_PARTS
+from corespot.audit.shares.class_shares import ARTIFACT, NON_PEPTIDE
+from corespot.audit.shares.gap_parts import ARTIFACT_PARTS
 from corespot.report.audit_records import SharesOfClass
 from corespot.report.audit_shown import AuditView
 from corespot.report.theme import INK, MUTED, apply_theme, colour, empty_figure, faded, plain

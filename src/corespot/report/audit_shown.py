@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from corespot.audit.applicable import NotApplicable
-from corespot.audit.readings import Readings
-from corespot.audit.thresholds import ErrorRates, Thresholds
-from corespot.audit.verdict import (
+from corespot.audit.calibration.thresholds import ErrorRates, Thresholds
+from corespot.audit.verdict.readings import Readings
+from corespot.audit.verdict.verdict import (
     LEAST_ADVANTAGE,
     LEVEL,
     MOST_LEAKAGE,
@@ -74,7 +74,7 @@ class AuditView:
     second_cohort : SecondCohort or NotApplicable
         Balanced accuracy on a cohort with a broken design.
     patients, spectrum : DataFrame
-        As `corespot.audit.result.AuditResult` gives them, the spectrum with ``mz``.
+        As `corespot.audit.model.result.AuditResult` gives them, the spectrum with ``mz``.
     windows : DataFrame or None
         Label windows beside TMA windows.
     label_by_tma : DataFrame

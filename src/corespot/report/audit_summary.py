@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from corespot.audit.applicable import NotApplicable
-from corespot.audit.class_shares import NON_PEPTIDE
-from corespot.audit.gap_parts import ARTIFACT_PARTS
-from corespot.audit.readings import Reading
+from corespot.audit.shares.class_shares import NON_PEPTIDE
+from corespot.audit.shares.gap_parts import ARTIFACT_PARTS
+from corespot.audit.verdict.readings import Reading
 from corespot.report.audit_records import FoldAccuracies
 from corespot.report.audit_shown import AuditView
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from corespot.audit.applicable import NotApplicable
-from corespot.audit.gap_parts import ARTIFACT_PARTS
-from corespot.audit.readings import MEANINGS
-from corespot.audit.thresholds import LINES
+from corespot.audit.calibration.thresholds import LINES
+from corespot.audit.shares.gap_parts import ARTIFACT_PARTS
+from corespot.audit.verdict.readings import MEANINGS
 from corespot.report.audit_records import ControlCores, Leakage, SecondCohort
 from corespot.report.audit_shown import AuditView
 

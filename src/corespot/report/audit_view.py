@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 
 from corespot.audit.applicable import NotApplicable
-from corespot.audit.readings import MEANINGS, Readings
-from corespot.audit.thresholds import LINES, ErrorRates, Thresholds
-from corespot.audit.verdict import VERDICTS, Finding
+from corespot.audit.calibration.thresholds import LINES, ErrorRates, Thresholds
+from corespot.audit.verdict.readings import MEANINGS, Readings
+from corespot.audit.verdict.verdict import VERDICTS, Finding
 from corespot.errors import StoreError
 from corespot.io.artifacts import read_json, read_table
 from corespot.report.audit_records import (

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 
-from corespot.audit.verdict import Word
+from corespot.audit.verdict.verdict import Word
 from corespot.report.html import Drawn
 
 

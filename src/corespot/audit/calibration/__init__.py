@@ -1,0 +1,1 @@
+"""Where lines are drawn and how often that errs: synthetic cohorts with known truth."""

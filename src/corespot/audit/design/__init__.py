@@ -1,0 +1,1 @@
+"""What a design allows to be said, before any training."""

@@ -1,0 +1,1 @@
+"""What else speaks for or against a model, one indicator a file."""

@@ -1,0 +1,1 @@
+"""What carries a model's distinction of the classes: the class gap, split and put to the model."""

@@ -1,0 +1,1 @@
+"""From indicators to a word, a sentence, its limits, and ways out."""
