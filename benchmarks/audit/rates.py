@@ -142,7 +142,8 @@ def main() -> None:
             model: thresholds_of(lines_from([one for one in tuning if one.model == model]), model)
             for model in sorted({one.model for one in testing})
         }
-        roc_figure(testing, lines, without_controls).write_html(wanted.roc)
+        figure = roc_figure(testing, lines, without_controls)
+        figure.write_html(wanted.roc, config={"displayModeBar": False})
     if wanted.write:
         DOCS.write_text(text, encoding="utf-8")
         date = datetime.now(UTC).date().isoformat()
