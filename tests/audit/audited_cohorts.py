@@ -184,6 +184,7 @@ def result_of(audit: ModelAudit, *, axis: MzAxis = AXIS, **further: Reading) -> 
         tma=NOT,
         shared_windows=NOT,
         counterfactual=NOT,
+        accuracies=[fold.balanced_accuracy for fold in audit.folds],
         further=further,
     )
 

@@ -12,7 +12,7 @@ import pytest
 from audited_cohorts import NOT, THRESHOLDS, folds_of, mixed, nested, spot_table, store_of, task_of
 
 from corespot.audit.applicable import NotApplicable
-from corespot.audit.model.audited_run import AuditRequest, audit_run
+from corespot.audit.model.audited_run import AuditRequest, audit_run, fold_accuracies
 from corespot.audit.model.metadata import metadata_of
 from corespot.audit.model.scored_rows import SecondCohort
 from corespot.audit.model.written import write_audit
@@ -146,3 +146,16 @@ def test_metadata_that_leaks_is_measured_beside_the_tma(tmp_path: Path):
     assert leakage["operator"].leakage > 0.9 and leakage["operator"].p < 0.01
     assert not isinstance(leakage["tma"], NotApplicable) and leakage["tma"].p > 0.05
     assert result.verdict.word == "no_evidence"
+
+
+def test_accuracy_is_that_of_all_held_out_spots():
+    table = pd.DataFrame(
+        {
+            "repeat": 0,
+            "fold": [0, 0, 0, 1, 1, 1],
+            "y": [0, 1, 1, 0, 0, 1],
+            "prob_a": [0.9, 0.2, 0.7, 0.6, 0.1, 0.3],
+            "prob_b": [0.1, 0.8, 0.3, 0.4, 0.9, 0.7],
+        }
+    )
+    assert fold_accuracies(table, ("a", "b")) == (0.75, 0.75)

@@ -163,6 +163,7 @@ def _content(classes, verdict, applies):
         "V_p": 0.0004 if applies else None,
         "nested": True,
         "leakage": {"tma": leakage if applies else NOT, "scanner <x>": NOT},
+        "balanced_accuracy_by_fold": [0.9] * N_FOLDS,
         "negative_controls": [
             {"off_peak": 0.7 + 0.01 * fold, "nuisance": 0.8, "largest": 0.8}
             if applies

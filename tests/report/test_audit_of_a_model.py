@@ -54,6 +54,7 @@ def result():
         tma=tma,
         shared_windows=windows,
         counterfactual=drop,
+        accuracies=[fold.balanced_accuracy for fold in audit.folds],
         further={"shared_windows": windows.largest.beyond_chance, "counterfactual_drop": 0.3},
     )
 

@@ -42,7 +42,7 @@ def test_what_does_not_apply_is_no_number_and_keeps_its_reason(tmp_path):
     reason = NotApplicable(NOT["not_applicable"])
     assert view.shares == {"AD": reason, "SQ": reason}
     assert view.control_cores == view.overlap == view.second_cohort == reason
-    assert view.folds[0].model == view.folds[0].nuisance == reason
+    assert view.folds[0].off_peak == view.folds[0].nuisance == reason
     assert view.windows is None and view.error_rates is None and not view.patients_held_out
     assert all(view.readings.number(n) is None for n in MEANINGS if n != "balanced_accuracy")
 

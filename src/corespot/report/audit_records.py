@@ -104,10 +104,9 @@ class FoldAccuracies:
     nuisance: Reading
 
     @classmethod
-    def of(cls, controls: Mapping[str, Any], masking: Mapping[str, Any]) -> Self:
-        """From a fold's negative controls and what masking did, as plain values."""
-        model = masking if "not_applicable" in masking else masking["balanced_accuracy"]
-        return cls(reading_of(model), *(reading_of(controls[n]) for n in ("off_peak", "nuisance")))
+    def of(cls, controls: Mapping[str, Any], accuracy: float) -> Self:
+        """From a fold's negative controls as plain values, and the model's own accuracy."""
+        return cls(accuracy, *(reading_of(controls[n]) for n in ("off_peak", "nuisance")))
 
 
 @dataclass(frozen=True)

@@ -93,8 +93,10 @@ def _view(folder: Path, plain: Mapping[str, Any]) -> AuditView:
         shares={name: _or_not(SharesOfClass, plain["share"]["by_class"][name]) for name in classes},
         leakage={name: _or_not(Leakage, one) for name, one in plain["leakage"].items()},
         folds=tuple(
-            FoldAccuracies.of(controls, masking)
-            for controls, masking in zip(plain["negative_controls"], plain["masking"], strict=True)
+            FoldAccuracies.of(controls, float(accuracy))
+            for controls, accuracy in zip(
+                plain["negative_controls"], plain["balanced_accuracy_by_fold"], strict=True
+            )
         ),
         control_cores=_or_not(ControlCores, by_class),
         overlap=_or_not(WindowOverlap, plain["shared_windows"]),

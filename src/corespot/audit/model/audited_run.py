@@ -15,6 +15,7 @@ from corespot.audit.applicable import NotApplicable
 from corespot.audit.calibration.thresholds import Thresholds
 from corespot.audit.design.class_layout import ClassLayout
 from corespot.audit.indicators.counterfactual import CounterfactualDrop, counterfactual_drop
+from corespot.audit.indicators.masking import balanced_accuracy
 from corespot.audit.indicators.shared_windows import SharedWindows, shared_windows
 from corespot.audit.indicators.tma_sensitivity import TmaSensitivity, tma_sensitivity
 from corespot.audit.model.metadata import control_rows
@@ -139,6 +140,7 @@ def audit_run(
     )
     windows = _windows(audit, tma, store)
     drop = _drop(request, audit)
+    accuracies = fold_accuracies(request.predictions, task.classes)
     return judged(
         audit,
         request.thresholds,
@@ -147,7 +149,32 @@ def audit_run(
         tma=tma,
         shared_windows=windows,
         counterfactual=drop,
-        further={**_of_windows(windows), **_of_drop(drop)},
+        accuracies=accuracies,
+        further={
+            # Of all held-out spots: the audit itself puts the model to a share of them.
+            "balanced_accuracy": float(np.mean(accuracies)),
+            **_of_windows(windows),
+            **_of_drop(drop),
+        },
+    )
+
+
+def fold_accuracies(predictions: pd.DataFrame, classes: Sequence[str]) -> tuple[float, ...]:
+    """Balanced accuracy of the spots of every fold, by repeat and fold.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        Out-of-fold predictions: ``repeat, fold, y`` and one probability a class.
+    classes : sequence of str
+        Class names.
+    """
+    columns = [f"prob_{name}" for name in classes]
+    return tuple(
+        balanced_accuracy(
+            part["y"].to_numpy(np.int64), part[columns].to_numpy(np.float64).argmax(axis=1)
+        )
+        for _, part in predictions.groupby(["repeat", "fold"], sort=True)
     )
 
 

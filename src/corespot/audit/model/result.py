@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +48,8 @@ class AuditResult:
         What tells TMAs apart within a class.
     shared_windows, counterfactual
         What was measured besides.
+    accuracies : tuple of float
+        Balanced accuracy of all held-out spots of every fold.
     """
 
     audit: ModelAudit
@@ -57,6 +60,7 @@ class AuditResult:
     tma: TmaSensitivity | NotApplicable
     shared_windows: SharedWindows | NotApplicable
     counterfactual: CounterfactualDrop | NotApplicable
+    accuracies: tuple[float, ...]
 
     @property
     def sentence(self) -> str:
@@ -96,6 +100,7 @@ class AuditResult:
             "V_p": None if isinstance(audit.tie, NotApplicable) else audit.tie.test.p,
             "nested": self.layout.nested,
             "leakage": {name: one.as_dict() for name, one in audit.leakage.items()},
+            "balanced_accuracy_by_fold": list(self.accuracies),
             "negative_controls": [fold.controls.as_dict() for fold in audit.folds],
             "masking": [fold.masking.as_dict() for fold in audit.folds],
             "share": audit.share.as_dict(),
@@ -170,6 +175,7 @@ def judged(
     tma: TmaSensitivity | NotApplicable,
     shared_windows: SharedWindows | NotApplicable,
     counterfactual: CounterfactualDrop | NotApplicable,
+    accuracies: Sequence[float],
     further: dict[str, Reading],
 ) -> AuditResult:
     """Draw the verdict on an audit.
@@ -182,11 +188,21 @@ def judged(
         Lines of the model.
     layout : ClassLayout
         Patients of each class on each TMA.
-    axis, tma, shared_windows, counterfactual
+    axis, tma, shared_windows, counterfactual, accuracies
         See `AuditResult`.
     further : dict of str to float or NotApplicable
         Their indicators.
     """
     readings = Readings({**audit.readings.values, **further})
     verdict = judge(readings, thresholds, n_classes=len(audit.task.classes))
-    return AuditResult(audit, readings, verdict, layout, axis, tma, shared_windows, counterfactual)
+    return AuditResult(
+        audit=audit,
+        readings=readings,
+        verdict=verdict,
+        layout=layout,
+        axis=axis,
+        tma=tma,
+        shared_windows=shared_windows,
+        counterfactual=counterfactual,
+        accuracies=tuple(accuracies),
+    )

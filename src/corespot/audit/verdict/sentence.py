@@ -143,10 +143,13 @@ def _told(finding: Finding, verdict: Verdict, readings: Readings, share: Artifac
     value, line = finding.value, finding.threshold
     clean = f"line {_percent(line)}, from clean fits of {verdict.thresholds.calibrated_on}"
     if finding.indicator == "artifact_share":
+        parts = "off-peak signal, gain, calibration or resolution"
+        if gain_alone(readings):
+            parts = "a smooth gain"
         return (
             f"{_at_least(share)}{_percent(value)} of the held-out class gap"
-            f"{_class(share, ARTIFACT)} is carried by off-peak signal, gain, calibration or "
-            f"resolution ({_interval(share, ARTIFACT)}{clean})"
+            f"{_class(share, ARTIFACT)} is carried by {parts} "
+            f"({_interval(share, ARTIFACT)}{clean})"
         )
     if finding.indicator == "non_peptide":
         return (
