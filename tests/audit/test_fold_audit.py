@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from audited_cohorts import fits, folds_of, mixed, nested, spot_table, store_of, task_of
 
-from corespot.audit import fold_audit
+from corespot.audit.model import fold_audit
 from corespot.audit.model.fold_audit import FEWEST_CORES, audit_fold, fold_controls, mean_spectrum
 from corespot.cohort.splits import Fold
 from corespot.io.store import SpectraStore

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from simulated_spectra import AXIS, Simulated
 
-from corespot.audit import negative_controls as module
 from corespot.audit.applicable import NotApplicable
+from corespot.audit.indicators import negative_controls as module
 from corespot.audit.indicators.negative_controls import deal_spots, negative_controls
 from corespot.audit.indicators.nuisance_features import (
     N_RANGES,

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from corespot.audit import simulated_cohort
 from corespot.audit.applicable import NotApplicable
+from corespot.audit.calibration import simulated_cohort
 from corespot.audit.calibration.record import Record, append_records, read_records
 from corespot.audit.calibration.thresholds import Calibration
 from corespot.audit.verdict.readings import Readings

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from studies import made_up, small_fit
 
-from corespot.audit import study_run
+from corespot.audit.calibration import study_run
 from corespot.audit.calibration.lines import LOWEST, write_calibration
 from corespot.audit.calibration.record import Record, append_records, read_records
 from corespot.audit.calibration.study_calibration import (

@@ -12,9 +12,9 @@ import numpy.typing as npt
 import pytest
 from scipy.stats import spearmanr
 
-from corespot.audit import negative_controls
-from corespot.audit import tma_sensitivity as module
 from corespot.audit.applicable import NotApplicable
+from corespot.audit.indicators import negative_controls
+from corespot.audit.indicators import tma_sensitivity as module
 from corespot.audit.indicators.shared_windows import SharedWindows, shared_windows
 from corespot.audit.indicators.tma_sensitivity import TmaSensitivity, tma_sensitivity
 from corespot.axis import MzAxis
