@@ -153,7 +153,7 @@ def gain_alone(readings: Readings) -> bool:
     """Whether gain is all that the artifact share is made of, as on peak lists.
 
     Tissue can tilt intensities over m/z, too: tumour and stroma of the same two slides gave
-    shares of .18 to .38. It is a hint there, no proof.
+    shares of .19 to .48. It is a hint there, no proof.
     """
     others = ("off_peak", "calibration", "resolution")
     return readings.number("gain") is not None and all(
