@@ -55,11 +55,10 @@ def offered_text(found: Mapping[str, Any]) -> str:
     parts += [_item("not for this model", reason) for reason in reasons]
     usable = [one["way"] for one in found["ways"] if one["not_applicable"] is None]
     if usable:
-        first = advised["ways"][0]["way"] if advised["ways"] else usable[0]
-        chosen = first if first in usable else usable[0]
-        parts.append(
-            f"To train with one: corespot mitigate {found['task']} {found['model']} --with {chosen}"
-        )
+        advised_first = [one["way"] for one in advised["ways"] if one["way"] in usable]
+        chosen = advised_first[:2] or usable[:1]
+        options = " ".join(f"--with {way}" for way in chosen)
+        parts.append(f"To train so: corespot mitigate {found['task']} {found['model']} {options}")
     return "\n".join(parts)
 
 
