@@ -104,7 +104,7 @@ def test_what_programs_read_is_all_there(run, project):
     assert one["not_applicable"]["resolution"] == NOT["not_applicable"]
     assert one["run_id"] == "0123abc"
     other = found["T"]["resnet_patch"]
-    assert other["artifact_share"] is None and other["negative_controls"][0]["model"] == NOT
+    assert other["artifact_share"] is None and other["negative_controls"][0]["off_peak"] == NOT
 
 
 def test_the_headline_has_the_share_where_it_is_known(run):
