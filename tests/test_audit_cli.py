@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import yaml
 from corespot.audit.calibration.record import Record, append_records
 from corespot.audit.calibration.simulated_cohort import RECIPE, simulated_store
 from corespot.audit.calibration.study_fits import StudyFit
+from corespot.audit.model.stored import FORMAT_VERSION
 from corespot.audit.verdict.readings import Readings
 from corespot.cli import main
 from corespot.io.store import create_store
@@ -154,6 +156,10 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for model, verdict in (("conv1d", "suspect"), ("roc_lda", "not_excluded")):
         finding = {"indicator": "leakage", "value": 0.21, "threshold": 0.15}
         content = {
+            "format_version": FORMAT_VERSION,
+            "recommended": {"ways": [], "design": []},
+            "counterfactual": {"not_applicable": "no second cohort"},
+            "run_id": "abc",
             "task": "LP",
             "model": model,
             "verdict": verdict,
@@ -212,3 +218,26 @@ def test_synth_puts_control_cores_on_every_tma(corespot: Corespot, tmp_path: Pat
     assert design["control_cores"] == 2 and design["name"] == "nested"
     refused = corespot("synth", "tiny", "other", "--control-cores", "-1", cwd=tmp_path)
     assert refused.returncode == 2 and "control_cores" in refused.stderr
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", "null", '{"format_version": 99}', "not json"])
+@pytest.mark.parametrize("command", ["show", "check"])
+def test_a_damaged_audit_is_told(
+    corespot: Corespot, audited: Path, tmp_path: Path, command: str, text: str
+) -> None:
+    shutil.copytree(audited / "data", tmp_path / "data")
+    (tmp_path / "data/audit/LP/conv1d/audit.json").write_text(text)
+    told = corespot("audit", command, cwd=tmp_path)
+    assert told.returncode == 2 and "Traceback" not in told.stderr
+    assert "audit.json" in told.stderr
+
+
+def test_check_is_not_green_where_an_audit_is_missing(
+    corespot: Corespot, audited: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(audited / "data", tmp_path / "data")
+    tasks = {"LP": PARAMS["tasks"]["LP"]}
+    content = {**PARAMS, "tasks": tasks, "models": ["conv1d", "roc_lda", "logistic"]}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
+    told = corespot("audit", "check", cwd=tmp_path)
+    assert told.returncode == 2 and "not audited: LP logistic" in told.stderr

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from corespot.errors import ModelError, ParamsError
+from corespot.errors import AuditError, ModelError, ParamsError
 from corespot.params import check_everything, load_params
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -131,3 +131,20 @@ def test_a_missing_or_broken_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text("- a\n- b\n")
     with pytest.raises(ParamsError, match="expected a mapping"):
         load_params(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("audit", "message"),
+    [
+        ({"counterfactual": {"U": "data/raw/x"}}, "there is no task 'U'"),
+        ({"counterfactual": {"T": "data/raw/gone"}}, "there is no folder 'data/raw/gone'"),
+        ({"counterfactual": {"T": "data/raw/x"}}, "is the cohort itself"),
+        ({"control": "l"}, "is the label of a task"),
+        ({"calibration": "gone.json"}, "there is no calibration gone.json"),
+    ],
+)
+def test_an_audit_that_cannot_be_made_is_refused(
+    tmp_path: Path, audit: dict[str, Any], message: str
+) -> None:
+    with pytest.raises((ParamsError, AuditError), match=message):
+        check_everything(load_params(write(tmp_path, audit=audit)))

@@ -234,6 +234,7 @@ def check_everything(params: Params) -> None:
         )
     choose_device(params.device)
     _check_tuning(params)
+    _check_audit(params, made)
     trained = {*params.models, *([params.leakage.model] if params.leakage.model else [])}
     for model in sorted(trained):
         for name, task_ in params.tasks.items():
@@ -269,6 +270,39 @@ def _check_tuning(params: Params) -> None:
             default_settings(name),
             f"params.yaml: tune.models.{name}.space",
         )
+
+
+def _check_audit(params: Params, made: set[str]) -> None:
+    """Refuse second cohorts and calibrations that are not there, and a label as control column."""
+    from corespot.audit.calibration.thresholds import Calibration
+
+    where = "params.yaml: audit"
+    for task, folder in params.audit.counterfactual.items():
+        if task not in params.tasks:
+            raise ParamsError(
+                f"{where}.counterfactual: there is no task {task!r}; "
+                f"{suggestion(task, list(params.tasks))}"
+            )
+        if not (Path(folder).is_dir() or folder in made):
+            raise ParamsError(
+                f"{where}.counterfactual.{task}: there is no folder {folder!r}; put the second "
+                "cohort there, or leave the task out"
+            )
+        if Path(folder).resolve() == Path(params.cohort).resolve():
+            raise ParamsError(
+                f"{where}.counterfactual.{task}: {folder} is the cohort itself; name another one, "
+                "in which every TMA holds every class"
+            )
+    if params.audit.control in {task.label for task in params.tasks.values()}:
+        raise ParamsError(
+            f"{where}.control: {params.audit.control!r} is the label of a task; name the column "
+            "that marks control cores"
+        )
+    named = params.audit.calibration
+    calibration = Calibration.shipped() if named is None else Calibration.read(Path(named))
+    for task in params.tasks:
+        for model in params.models:
+            calibration.of(model, task)
 
 
 def _check_values(

@@ -54,8 +54,8 @@ def test_the_main_number_is_quoted_with_interval_and_line():
     assert word == "confounded"
     assert words == (
         "conv1d on LP: label and TMA are tied (V = 0.90), and 71 % of the held-out class gap is "
-        "carried by off-peak signal, gain, calibration or resolution (95 % interval 66 % to 76 %, "
-        "line 20 %, from clean fits of roc_lda)."
+        "carried by off-peak signal, gain, calibration or resolution (95 % interval over "
+        "patients 66 % to 76 %, line 20 %, from clean fits of roc_lda)."
     )
 
 

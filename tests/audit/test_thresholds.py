@@ -66,7 +66,18 @@ def test_a_kind_without_stand_in_is_refused(tmp_path: Path):
         Calibration.read(tmp_path / "c.json").of("roc_lda")
 
 
-@pytest.mark.parametrize("text", [None, "[]", '{"format_version": 0}'])
+DAMAGED = [
+    '{"format_version": 1}',
+    '{"format_version": 1, "made": {"command": "x"}, "models": [], "stands_for": {}}',
+    '{"format_version": 1, "made": {"command": "x"}, "models": {"m": {}}, "stands_for": {}}',
+    '{"format_version": 1, "made": {"command": "x"}, "stands_for": {}, "models": {"m": '
+    '{"n_clean": 30, "lines": {"artifact_share": NaN, "non_peptide": 1, "control_share": 1}}}}',
+    '{"format_version": 1, "made": {"command": "x"}, "stands_for": {}, "models": {"m": '
+    '{"n_clean": 30, "lines": {"artifact_share": 0, "non_peptide": 1, "control_share": 1}}}}',
+]
+
+
+@pytest.mark.parametrize("text", [None, "[]", '{"format_version": 0}', *DAMAGED])
 def test_what_is_no_calibration_is_told(tmp_path: Path, text: str | None):
     path = tmp_path / "c.json"
     if text is not None:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from corespot.audit.design.class_layout import ClassLayout
+from corespot.audit.model.stored import FORMAT_VERSION
 from corespot.io.artifacts import write_json, write_table
 
 PARTS = ("off_peak", "gain", "calibration", "resolution", "peak", "non_peptide", "artifact")
@@ -143,7 +144,7 @@ def _content(classes, verdict, applies):
         readings |= dict.fromkeys(reasons)
     lines = {name: THRESHOLDS[name] for name in ("artifact_share", "control_share")}
     return {
-        "format_version": 1,
+        "format_version": FORMAT_VERSION,
         "classes": list(classes),
         "verdict": verdict,
         "sentence": f"model on T: tied to <{classes[0]}>",

@@ -89,7 +89,7 @@ def test_a_missing_or_broken_file_is_told(tmp_path, name):
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"format_version": 2}, "no audit of format 1"),
+        ({"format_version": 99}, "no audit of format 2"),
         ({"verdict": "fine"}, "'fine' is no verdict"),
         ({"thresholds": {}}, "damaged .*artifact_share"),
         ({"share": {"by_class": {"AD": NOT}}}, "damaged .*SQ"),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from corespot.cli.apps import AsJson, app, audit_app
+from corespot.errors import AuditError
 
 if TYPE_CHECKING:
     pass
@@ -47,8 +48,22 @@ def audit_check(
     for one in audits:
         mark = "fails" if one in bad else "passes"
         typer.echo(f"{mark}: {one['task']}, {one['model']}: {one['verdict'].replace('_', ' ')}")
+    missing = _not_audited({(one["task"], one["model"]) for one in audits})
+    if missing:
+        raise AuditError(f"not audited: {', '.join(missing)}; run `dvc repro audit`")
     if bad:
         raise typer.Exit(1)
+
+
+def _not_audited(found: set[tuple[str, str]]) -> list[str]:
+    """Tasks and models of ``params.yaml`` without an audit."""
+    if not Path("params.yaml").is_file():
+        return []
+    from corespot.params import load_params
+
+    params = load_params()
+    wanted = [(task, model) for task in params.tasks for model in params.models]
+    return [f"{task} {model}" for task, model in wanted if (task, model) not in found]
 
 
 @audit_app.command("calibrate")

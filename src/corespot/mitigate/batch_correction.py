@@ -91,7 +91,8 @@ class MeanShift:
 @register_way(
     "batch_correction",
     BatchSettings,
-    sentence="each TMA's mean spectrum is moved to that of the training TMAs, without labels",
+    sentence="each TMA's mean spectrum is moved to that of the training TMAs, without labels; "
+    "never where TMAs hold one class: the tissue's difference goes, too",
 )
 class BatchCorrection(Way):
     """Subtracts what a TMA's spots have in common.

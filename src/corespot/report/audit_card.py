@@ -54,5 +54,6 @@ def error_rates_text(view: AuditView) -> str:
     return (
         f"Of {rates.n} simulated models with the verdict “{word}”, {100 * rates.reliant:.0f} % "
         f"(95 % interval {100 * low:.0f} to {100 * high:.0f} %) lost .10 or more of balanced "
-        "accuracy once class and measurement were no longer tied."
+        "accuracy once class and measurement were no longer tied; those that lost .05 to .10 are "
+        "left out."
     )

@@ -10,6 +10,7 @@ import pandas as pd
 
 from corespot.audit.applicable import NotApplicable
 from corespot.audit.calibration.thresholds import LINES, ErrorRates, Thresholds
+from corespot.audit.model.stored import FORMAT_VERSION
 from corespot.audit.verdict.readings import MEANINGS, Readings
 from corespot.audit.verdict.verdict import VERDICTS, Finding
 from corespot.errors import StoreError
@@ -26,8 +27,6 @@ from corespot.report.audit_records import (
 from corespot.report.audit_shown import AuditView
 from corespot.report.tables import natural
 
-#: Format of ``audit.json`` that is understood.
-FORMAT_VERSION = 1
 #: Files of an audit; the window table is there where it applies.
 AUDIT_FILE, PATIENTS_FILE, SPECTRUM_FILE = "audit.json", "patients.parquet", "spectrum.parquet"
 LAYOUT_FILE, WINDOWS_FILE = "label_by_tma.csv", "windows.csv"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
+from math import isfinite
 from pathlib import Path
 from typing import Any, Self
 
@@ -125,9 +126,27 @@ class Calibration:
                 f"{path} is no calibration of format {FORMAT_VERSION}; make one with "
                 "`corespot audit calibrate`"
             )
-        made = content["made"]
-        source = f"{path.name}: {made['command']}"
-        return cls(content["models"], content["stands_for"], source, content.get("tasks", {}))
+        try:
+            made = content["made"]
+            source = f"{path.name}: {made['command']}"
+            found = cls(
+                dict(content["models"]),
+                dict(content["stands_for"]),
+                source,
+                dict(content.get("tasks", {})),
+            )
+            if not found.models or not isinstance(content["models"], Mapping):
+                raise ValueError("it has no models")
+            of_tasks = [dict(one["models"]) for one in found.tasks.values()]
+            for models in (found.models, *of_tasks):
+                for name, one in models.items():
+                    found._thresholds(one, name, is_own=True)
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            raise AuditError(
+                f"{path} is a damaged calibration ({type(error).__name__}: {error}); make one with "
+                "`corespot audit calibrate`"
+            ) from None
+        return found
 
     def of(self, model: str, task: str | None = None) -> Thresholds:
         """Lines of a model; those of the one that stands in for its kind if it has none.
@@ -160,8 +179,12 @@ class Calibration:
         )
 
     def _thresholds(self, found: Mapping[str, Any], name: str, *, is_own: bool) -> Thresholds:
+        lines = {line: float(found["lines"][line]) for line in LINES}
+        bad = [line for line, value in lines.items() if not (isfinite(value) and value > 0)]
+        if bad:
+            raise ValueError(f"line {bad[0]} of {name} is {lines[bad[0]]}, expected above 0")
         return Thresholds(
-            lines={line: float(found["lines"][line]) for line in LINES},
+            lines=lines,
             calibrated_on=name,
             is_own=is_own,
             n_clean=int(found["n_clean"]),

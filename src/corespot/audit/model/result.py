@@ -16,6 +16,7 @@ from corespot.audit.indicators.counterfactual import CounterfactualDrop
 from corespot.audit.indicators.shared_windows import SharedWindows
 from corespot.audit.indicators.tma_sensitivity import TmaSensitivity
 from corespot.audit.model.model_audit import ModelAudit
+from corespot.audit.model.stored import FORMAT_VERSION
 from corespot.audit.shares.class_shares import ARTIFACT, NON_PEPTIDE
 from corespot.audit.shares.gap_parts import PARTS
 from corespot.audit.verdict.readings import Reading, Readings
@@ -24,8 +25,6 @@ from corespot.audit.verdict.verdict import Verdict, judge, score
 from corespot.audit.verdict.ways_out import recommend
 from corespot.axis import MzAxis
 from corespot.cohort.groups import unit_ids
-
-FORMAT_VERSION = 1
 
 
 @dataclass(frozen=True, eq=False)

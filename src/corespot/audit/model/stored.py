@@ -12,8 +12,15 @@ from corespot.audit.verdict.verdict import VERDICTS
 from corespot.errors import AuditError, suggestion
 from corespot.io.artifacts import read_json
 
+#: Version of ``audit.json``.
+FORMAT_VERSION = 2
 #: Folder of audits in a project.
 FOLDER = Path("data/audit")
+#: What every reader of an audit looks at.
+_NEEDED = (
+    *("task", "model", "verdict", "sentence", "limitation", "findings", "thresholds"),
+    *("error_rates", "readings", "not_applicable", "recommended", "counterfactual", "run_id"),
+)
 
 
 def stored_audits(
@@ -39,10 +46,23 @@ def stored_audits(
                 f"{suggestion(given, sorted(known))}; run `dvc repro audit` to make it"
             )
     return [
-        read_json(file)
+        _read(file)
         for (at, name), file in found.items()
         if task in (None, at) and model in (None, name)
     ]
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """One audit, refused where it is not what the stage wrote."""
+    content = read_json(file)
+    known = isinstance(content, Mapping) and content.get("format_version") == FORMAT_VERSION
+    missing = [key for key in _NEEDED if key not in content] if known else []
+    if not known or missing or content["verdict"] not in VERDICTS:
+        fault = f"it has no {missing[0]}" if missing else f"not of format {FORMAT_VERSION}"
+        if known and not missing:
+            fault = f"verdict {content['verdict']!r} is unknown"
+        raise AuditError(f"{file} is no audit of this version ({fault}); run `dvc repro audit`")
+    return dict(content)
 
 
 def as_bad(audits: list[dict[str, Any]], verdict: str) -> list[dict[str, Any]]:

@@ -213,7 +213,7 @@ def _interval(share: ArtifactShare, part: str) -> str:
     interval = shares.interval(part) if isinstance(shares, ClassShares) else None
     if interval is None:
         return ""
-    return f"95 % interval {_percent(interval[0])} to {_percent(interval[1])}, "
+    return f"95 % interval over patients {_percent(interval[0])} to {_percent(interval[1])}, "
 
 
 def _percent(value: float) -> str:

@@ -29,7 +29,8 @@ _WAYS = (
     ("peak_list", "areas of peaks depend neither on their width nor on what lies between them"),
     (
         "augmentation",
-        "copies with other gains, shifts, widths and baselines teach a network to ignore them",
+        "copies with other gains, shifts, widths and baselines teach a network to ignore them; a "
+        "dense linear model hardly",
     ),
 )
 #: Where control cores alone speak against a model.
