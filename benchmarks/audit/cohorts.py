@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
+from corespot.audit.calibration.study_cohorts import StudyCohort
 from corespot.seeding import generator
 from corespot.synth.cohort import SynthSettings
-from corespot.synth.confounds import DEFAULT_WEIGHTS, FAMILIES
+from corespot.synth.confounds import FAMILIES
 
 Part = Literal["tuning", "testing", "families"]
 
@@ -20,77 +21,30 @@ DESIGNS = {"nested": 0.6, "balanced": 0.15, "partial": 0.15, "nested_mixed": 0.1
 
 
 @dataclass(frozen=True)
-class Cohort:
-    """What is drawn for one cohort of the benchmark.
+class Cohort(StudyCohort):
+    """What is drawn for one cohort of the benchmark, its layout included.
 
     Parameters
     ----------
-    seed : int
-        Its seed, from which all else follows.
     design : str
         How classes lie on TMAs and campaigns.
-    families : tuple of str
-        Artifact families that occur; none for cohorts without artifacts.
-    amplitude : float
-        Their strength.
-    rho : float
-        Share of their variance that a campaign's TMAs have in common.
-    n_markers : int
-        Peptides that truly differ between the classes.
-    largest_log_fold : float
-        Size of the largest such difference.
     patients_per_tma : int
         Patients on a TMA.
     """
 
-    seed: int
     design: str
-    families: tuple[str, ...]
-    amplitude: float
-    rho: float
-    n_markers: int
-    largest_log_fold: float
     patients_per_tma: int
 
-    @property
-    def family(self) -> str:
-        """The family where there is one alone; else ``none`` or ``mixture``."""
-        if not self.families:
-            return "none"
-        return self.families[0] if len(self.families) == 1 else "mixture"
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {**asdict(self), "families": list(self.families), "family": self.family}
-
-    def settings(self) -> SynthSettings:
+    def whole_settings(self) -> SynthSettings:
         """The cohort: 4 + 4 TMAs, one core a patient and two control cores a TMA, 6,400 bins."""
         organ = {
             "n_tmas": 4,
             "patients_per_tma": self.patients_per_tma,
             "cores_per_patient": [1.0],
         }
-        return SynthSettings.parse(
-            {
-                "design": {
-                    "name": self.design,
-                    "lung": organ,
-                    "pancreas": organ,
-                    "control_cores": 2,
-                },
-                "biology": {
-                    "n_organ": self.n_markers,
-                    "organ_log_fold": [0.3, self.largest_log_fold],
-                },
-                "tissue": {"core_radius": [1.0, 1.5], "background_per_tma": 0},
-                "artifacts": {
-                    "amplitude": self.amplitude,
-                    "rho": self.rho,
-                    "weights": {name: DEFAULT_WEIGHTS[name] for name in self.families},
-                },
-            },
-            f"cohort {self.seed}",
-        )
+        design = {"name": self.design, "lung": organ, "pancreas": organ, "control_cores": 2}
+        tissue = {"core_radius": [1.0, 1.5], "background_per_tma": 0}
+        return self.settings({"design": design, "tissue": tissue})
 
 
 def draw_cohort(seed: int) -> Cohort:

@@ -35,7 +35,9 @@ USUAL = ("conv1d", "logistic", "roc_lda")
 def measure(cohort: Cohort, models: Iterable[str]) -> list[Record]:
     """One record a model: what is true, and everything the audit measured."""
     warnings.simplefilter("ignore")
-    found = audit_simulated(cohort.settings(), cohort.seed, {name: MODELS[name] for name in models})
+    found = audit_simulated(
+        cohort.whole_settings(), cohort.seed, {name: MODELS[name] for name in models}
+    )
     return [one.record(cohort.as_dict(), cohort.seed) for one in found.values()]
 
 

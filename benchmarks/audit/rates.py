@@ -29,6 +29,7 @@ from corespot.audit.calibration.lines import (
 from corespot.audit.calibration.record import Record, read_records
 from corespot.audit.verdict.readings import Readings
 from corespot.audit.verdict.verdict import judge
+from corespot.errors import AuditError
 
 SHIPPED = Path("src/corespot/audit/calibration/calibration.json")
 DOCS = Path("docs/audit-rates.md")
@@ -75,7 +76,7 @@ def report(
         own = [one for one in testing if one.model == model and one.truth != "between"]
         try:
             lines = thresholds_of(lines_from([one for one in tuning if one.model == model]), model)
-        except Exception as error:
+        except AuditError as error:
             yield f"## {model}\n\nno lines: {error}"
             continue
         told = ", ".join(f"{name} {value:.2f}" for name, value in lines.lines.items())

@@ -24,7 +24,7 @@ def test_tmas_that_differ_whatever_their_class_show_by_tma_alone() -> None:
     found = [controls(rng, nested(3, 3), share=0.0, own=0.6) for _ in range(20)]
     by_tma = [one.by_tma for one in found]
     assert all(isinstance(one, WithinClassLeakage) for one in by_tma)
-    assert np.mean([one.p <= 0.05 for one in by_tma]) > 0.8  # type: ignore[union-attr]
+    assert np.mean([one.p <= 0.05 for one in by_tma]) > 0.8
     assert np.mean([of_class(one).p <= 0.05 for one in found]) < 0.3
 
 

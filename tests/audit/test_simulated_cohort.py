@@ -56,13 +56,22 @@ def simulated(settings: SynthSettings, seed: int, *models: str) -> dict[str, Rec
 def of_seed(seed: int) -> dict[str, Record]:
     cohort = benchmark().draw_cohort(seed)
     assert cohort.design == "nested"
-    return simulated(cohort.settings(), seed, "conv1d", "roc_lda")
+    return simulated(cohort.whole_settings(), seed, "conv1d", "roc_lda")
 
 
 @cache
 def of_family(family: str, model: str) -> Record:
-    cohort = benchmark().Cohort(7, "nested", (family,), 3.0, 0.8, 5, 0.6, 6)
-    return simulated(cohort.settings(), 100_300, model)[model]
+    cohort = benchmark().Cohort(
+        seed=7,
+        design="nested",
+        families=(family,),
+        amplitude=3.0,
+        rho=0.8,
+        n_markers=5,
+        largest_log_fold=0.6,
+        patients_per_tma=6,
+    )
+    return simulated(cohort.whole_settings(), 100_300, model)[model]
 
 
 def verdict(record: Record, **changes: Any) -> tuple[Verdict, Readings]:

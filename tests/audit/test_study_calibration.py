@@ -42,7 +42,7 @@ def content_of(records: Sequence[Record], *fits: StudyFit) -> dict[str, object]:
 
 
 def lines_of(content: dict[str, object], task: str = "T", model: str = "logistic") -> object:
-    return content["tasks"][task]["models"][model]["lines"]  # type: ignore[index]
+    return content["tasks"][task]["models"][model]["lines"]
 
 
 def test_a_line_is_the_95th_percentile_of_clean_fits() -> None:
@@ -70,7 +70,7 @@ def test_lines_are_raised_together_until_one_clean_fit_in_twenty_is_above_any() 
     records = clean(FIT, [0.1] * 38 + [0.4, 0.4])
     records += [made_up(FIT, 100 + n, 0.0, 0.1, non_peptide=0.3) for n in range(2)]
     lines = lines_of(content_of(records))
-    share, other = lines["artifact_share"], lines["non_peptide"]  # type: ignore[index]
+    share, other = lines["artifact_share"], lines["non_peptide"]
     values = [0.1] * 38 + [0.4] * 2 + [0.1] * 2, [0.0] * 40 + [0.3] * 2
     alone = [max(np.quantile(v, 0.95), 0.05) for v in values]
     over = np.maximum(np.array(values[0]) / alone[0], np.array(values[1]) / alone[1])
@@ -98,8 +98,8 @@ def test_every_task_has_lines_of_its_own(tmp_path: Path) -> None:
     lda = small_fit("U", "roc_lda", patients=((3, 0), (3, 0), (0, 3), (0, 3)))
     records = clean(FIT, [0.2] * 20) + clean(other, [0.4] * 20) + clean(lda, [0.3] * 20)
     content = content_of(records, FIT, other, lda)
-    assert content["made"]["seeds"] == [0, 19]  # type: ignore[index]
-    assert content["tasks"]["U"]["layout"]["V"] == pytest.approx(other.layout.tie)  # type: ignore[index]
+    assert content["made"]["seeds"] == [0, 19]
+    assert content["tasks"]["U"]["layout"]["V"] == pytest.approx(other.layout.tie)
     write_calibration(tmp_path / "c.json", content)
     read = Calibration.read(tmp_path / "c.json")
     assert read.of("logistic", "T").lines["artifact_share"] == 0.2

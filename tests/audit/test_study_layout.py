@@ -55,7 +55,7 @@ def test_the_tie_is_that_of_the_audit(patients: list[tuple[str, str, str, int, i
     y = (task.y > 0).astype(int)
     column = read_column(task.group_of("tma"))
     found = associate(y, 2, unit_ids(task.spots, "patient"), column, "categorical")
-    assert layout_of(patients).tie == pytest.approx(found.value)  # type: ignore[union-attr]
+    assert layout_of(patients).tie == pytest.approx(found.value)
 
 
 def test_a_synthetic_cohort_has_the_layout() -> None:

@@ -12,14 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from corespot.errors import ModelError
-from corespot.io.artifacts import read_arrays, read_json, whole_folder, write_arrays, write_json
+from corespot.io.artifacts import read_arrays, whole_folder, write_arrays, write_json
 from corespot.mitigate.artifact_projection import Projection
 from corespot.mitigate.mask_off_peak import Mask
 from corespot.mitigate.mitigated import MitigatedClassifier
 from corespot.mitigate.peak_list import PeakAreas
 from corespot.mitigate.requested import make_ways
 from corespot.mitigate.way import Change
-from corespot.train.checkpoint import LoadedModel, load_model, save_model
+from corespot.train.checkpoint import LoadedModel, load_model, read_about, save_model
 
 FORMAT_VERSION = 1
 #: Folder of the model itself, file of its changes, and what is to be known of them.
@@ -90,16 +90,7 @@ def load_mitigated(folder: Path | str, *, device: str | None = "cpu") -> LoadedM
         If a file is missing, of an unknown format version, damaged or does not fit the others.
     """
     home = Path(folder)
-    for name in (ABOUT, CHANGES):
-        if not (home / name).is_file():
-            raise ModelError(f"{home}: {name} is missing, so this is not a mitigated model")
-    about = read_json(home / ABOUT)
-    version = about.get("format_version") if isinstance(about, dict) else None
-    if version != FORMAT_VERSION:
-        raise ModelError(
-            f"{home / ABOUT}: format {version!r} cannot be read, this version reads "
-            f"{FORMAT_VERSION}; train again or use the version of corespot that wrote it"
-        )
+    about = read_about(home / ABOUT, beside=CHANGES, version=FORMAT_VERSION)
     inner = load_model(home / MODEL, device=device)
     if about.get("sha256") != _digests(home):
         raise ModelError(

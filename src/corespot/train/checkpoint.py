@@ -131,6 +131,36 @@ def _written_with(content: bytes) -> str:
     return str((header.get("__metadata__") or {}).get("about", ""))
 
 
+def read_about(path: Path, *, beside: str, version: int) -> dict[str, Any]:
+    """What the JSON of a stored model says.
+
+    Parameters
+    ----------
+    path : Path
+        The JSON.
+    beside : str
+        File that belongs to it.
+    version : int
+        Format that is read.
+
+    Raises
+    ------
+    ModelError
+        If one of the two is missing, or it is of another format.
+    """
+    for name in (beside, path.name):
+        if not (path.parent / name).is_file():
+            raise ModelError(f"{path.parent}: {name} is missing, so this is not a complete model")
+    about = read_json(path)
+    found = about.get("format_version") if isinstance(about, dict) else None
+    if found != version:
+        raise ModelError(
+            f"{path}: model format {found!r} cannot be read, this version reads "
+            f"{version}; train again or use the version of corespot that wrote it"
+        )
+    return dict(about)
+
+
 def load_model(folder: Path | str, *, device: str | None = "cpu") -> LoadedModel:
     """Read a model written by `save_model`; it predicts bit by bit the same on the same device.
 
@@ -147,16 +177,7 @@ def load_model(folder: Path | str, *, device: str | None = "cpu") -> LoadedModel
         If a file is missing, of an unknown format version, damaged or does not fit the others.
     """
     home = Path(folder)
-    for name in (WEIGHTS, ABOUT):
-        if not (home / name).is_file():
-            raise ModelError(f"{home}: {name} is missing, so this is not a complete model")
-    about = read_json(home / ABOUT)
-    version = about.get("format_version") if isinstance(about, dict) else None
-    if version != FORMAT_VERSION:
-        raise ModelError(
-            f"{home / ABOUT}: model format {version!r} cannot be read, this version reads "
-            f"{FORMAT_VERSION}; train again or use the version of corespot that wrote it"
-        )
+    about = read_about(home / ABOUT, beside=WEIGHTS, version=FORMAT_VERSION)
     content = (home / WEIGHTS).read_bytes()
     try:
         arrays = load_arrays(content)

@@ -50,9 +50,8 @@ def readings_of(
     found |= {part: _largest(share, part) for part in ARTIFACT_PARTS}
     found["non_peptide"] = _largest(share, NON_PEPTIDE)
     by_class = seen if isinstance(seen, NotApplicable) else seen.by_class
-    missing = by_class if isinstance(by_class, NotApplicable) else None
-    found["control_share"] = missing or by_class.share  # type: ignore[union-attr]
-    found["control_p"] = missing or by_class.p  # type: ignore[union-attr]
+    found["control_share"] = by_class if isinstance(by_class, NotApplicable) else by_class.share
+    found["control_p"] = by_class if isinstance(by_class, NotApplicable) else by_class.p
     found["leakage"] = leakage if isinstance(leakage, NotApplicable) else leakage.leakage
     found["leakage_p"] = leakage if isinstance(leakage, NotApplicable) else leakage.p
     found["negative_control"] = median_reading([one.controls.largest for one in audited])
