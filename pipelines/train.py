@@ -31,7 +31,7 @@ def main(task_name: str, model: str) -> None:
         bootstrap_seed=params.evaluate.seed,
         tuned=read_tuned("data/tune" / here / "settings.json", folds),
     )
-    with open_training_run(request, cohort=params.cohort, uri=params.tracking.uri) as run:
+    with open_training_run(request, cohort=params.cohort, **params.tracking.model_dump()) as run:
         train_and_record(request, run, Path("data/train") / here, Path("data/checkpoints") / here)
 
 

@@ -16,6 +16,7 @@ from corespot.errors import ModelError, ParamsError, suggestion
 from corespot.preprocess.recipe import PreprocessSettings
 from corespot.settings import Settings
 from corespot.synth.request import SynthRequest
+from corespot.tracking.links import APP_URL
 from corespot.tune.settings import TuneSettings
 
 
@@ -69,9 +70,12 @@ class TrackingSettings(Settings):
     ----------
     uri : str or None
         An MLflow tracking URI; ``None`` is the project's own store under ``mlruns``.
+    app_url : str
+        Where the review app is served, for the links to it that every run carries.
     """
 
     uri: str | None = None
+    app_url: str = Field(default=APP_URL, pattern=r"^https?://[^\s\"'<>()\[\]]+$")
 
 
 class EvaluateSettings(Settings):

@@ -168,7 +168,12 @@ def mitigate(
     request = mitigation_request(params, task, model, way or (), settings)
     out = folder_of(request)
     made = (
-        mitigate_and_record(request, out, cohort=params.cohort, uri=params.tracking.uri)
+        mitigate_and_record(
+            request,
+            out,
+            cohort=params.cohort,
+            **params.tracking.model_dump(),
+        )
         if record
         else mitigate_and_write(request, out)
     )

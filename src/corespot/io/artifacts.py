@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 import json
 import os
 import shutil
@@ -91,6 +92,21 @@ def read_json(path: Path | str) -> Any:
         raise StoreError(f"{path} is missing; run `dvc repro` to make it") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise StoreError(f"{path} is not JSON ({error}); make it again") from None
+
+
+def sha256_of(path: Path | str) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal.
+
+    Raises
+    ------
+    StoreError
+        If it is missing.
+    """
+    try:
+        with Path(path).open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise StoreError(f"{path} is missing; run `dvc repro` to make it") from None
 
 
 def write_arrays(path: Path | str, arrays: Mapping[str, npt.NDArray[Any]]) -> None:

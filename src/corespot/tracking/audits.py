@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from corespot.io.artifacts import sha256_of
 from corespot.tracking.runs import reopen_run
 
 #: Readings that are logged as metrics, ``audit.<name>``.
@@ -54,6 +55,7 @@ def record_audit(
         # Tags are sorted as text: a fixed number of digits sorts as numbers from zero on do.
         # Below zero there is nothing to be told apart: that is what chance leaves.
         tags[f"audit.{name}"] = "not applicable" if value is None else f"{max(value, 0.0):.3f}"
+    tags["audit.sha256"] = sha256_of(folder / "audit.json")
     run.tags(tags)
     run.metrics({f"audit.{name}": readings.get(name) for name in METRICS})
     run.metrics({"audit.score": audit["score"]})

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from corespot.evaluate.summary import evaluate_predictions
-from corespot.io.artifacts import read_json
+from corespot.io.artifacts import read_json, write_table
 from corespot.mitigate.retrain import Mitigation, MitigationRequest, check_before
 from corespot.mitigate.written import AUDIT, MODELS, RECORD, mitigate_and_write
 from corespot.tracking.audits import record_audit
 from corespot.tracking.fold_records import TrainingRequest, every_setting
 from corespot.tracking.headline import headline
+from corespot.tracking.links import APP_URL
+from corespot.tracking.run_records import spots_of
 from corespot.tracking.runs import Run
 from corespot.tracking.training import open_training_run
 
 
 def mitigate_and_record(
-    request: MitigationRequest, out: Path, *, cohort: str, uri: str | None
+    request: MitigationRequest,
+    out: Path,
+    *,
+    cohort: str,
+    uri: str | None,
+    app_url: str = APP_URL,
 ) -> Mitigation:
     """Train with the ways, write what came of it, and record it in MLflow.
 
@@ -30,6 +38,8 @@ def mitigate_and_record(
         Path of the cohort folder as ``params.yaml`` gives it; its last part names the experiment.
     uri : str or None
         Tracking URI.
+    app_url : str
+        Where the review app is served.
     """
     check_before(request)  # before a run is opened for it
     audit = request.audit
@@ -50,7 +60,9 @@ def mitigate_and_record(
         "mitigation.of": audit.run_id,
     }
     called = f"with {request.name}"
-    with open_training_run(training, cohort=cohort, uri=uri, called=called, more_tags=tags) as run:
+    with open_training_run(
+        training, cohort=cohort, uri=uri, app_url=app_url, called=called, more_tags=tags
+    ) as run:
         run.params(
             {
                 "task": audit.task.name,
@@ -91,5 +103,8 @@ def _record(run: Run, request: MitigationRequest, made: Mitigation, out: Path) -
     run.tags({"mitigation.verdict_before": record.before.verdict})
     run.artifact(out / RECORD)
     run.artifact(out / "predictions.parquet", "tables")
+    with TemporaryDirectory() as folder:
+        write_table(Path(folder) / "spots.parquet", spots_of(audit.task))
+        run.artifact(Path(folder) / "spots.parquet", "tables")
     if (out / MODELS).is_dir():
         run.artifacts(out / MODELS, "models")

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 import corespot
+from corespot.cohort.tasks import TaskSpots
 from corespot.evaluate.ablation import ablation_drops
 from corespot.evaluate.patches import evaluate_patches
 from corespot.evaluate.segmentation import evaluate_segmentation
@@ -71,10 +72,28 @@ def _tables(request: TrainingRequest, done: Sequence[FoldRecord]) -> dict[str, p
         "predictions": predictions,
         "fold_metrics": fold_table(predictions, request.store.spots, request.task.classes),
         "folds": request.folds.assignment,
+        "spots": spots_of(request.task),
         "history": pd.concat([one.history for one in done], ignore_index=True),
         "patches": pd.concat([one.patches for one in done], ignore_index=True),
         "ablations": _stacked_ablations(done),
     }
+
+
+def spots_of(task: TaskSpots) -> pd.DataFrame:
+    """Where each spot of a task lies and what it is, so that a run can be read without its store.
+
+    Returns
+    -------
+    DataFrame
+        ``row``, ``file``, ``x``, ``y``, ``core``, ``tma``, ``patient``, ``class``, and ``truth``
+        where the truth of single spots is known (empty where it is not).
+    """
+    names = np.array([*task.classes, ""], dtype=object)  # -1, no known truth, is the last
+    kept = [name for name in ("file", "x", "y", "core", "tma", "patient") if name in task.spots]
+    table = task.spots[kept].assign(**{"row": task.rows, "class": names[task.y]})
+    if task.truth is not None:
+        table["truth"] = names[task.truth]
+    return table.reset_index(drop=True)
 
 
 def _stacked_ablations(done: Sequence[FoldRecord]) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from typing import Any
 import corespot
 from corespot.io.artifacts import whole_file, whole_folder
 from corespot.tracking.fold_records import TrainingRequest, every_setting, record_fold
+from corespot.tracking.links import APP_URL, link_tags
 from corespot.tracking.provenance import dvc_hashes, git_state
 from corespot.tracking.run_records import record_whole
 from corespot.tracking.runs import Run, reopen_run, start_run
@@ -23,6 +24,7 @@ def open_training_run(
     *,
     cohort: str,
     uri: str | None,
+    app_url: str = APP_URL,
     called: str = "",
     more_tags: Mapping[str, str] | None = None,
 ) -> Iterator[Run]:
@@ -36,6 +38,8 @@ def open_training_run(
         Path of the cohort folder as ``params.yaml`` gives it; its last part names the experiment.
     uri : str or None
         Tracking URI, see `resolve_uri`.
+    app_url : str
+        Where the review app is served; the run is tagged with links to it.
     called : str
         What is put behind task and model in the run's name.
     more_tags : mapping, optional
@@ -60,6 +64,7 @@ def open_training_run(
     }
     name = f"{request.task.name} {request.model} {called}".rstrip()
     with start_run(name, experiment=Path(cohort).name, tags=tags, uri=uri) as run:
+        run.tags(link_tags(run.run_id, app_url))
         profile = {"n_spots": len(request.task), "n_bins": request.store.axis.n_bins}
         run.dataset(f"{Path(cohort).name} store", hashes["store"], "data/store", profile)
         fold_profile = {"grouping": request.folds.grouping}
