@@ -1,0 +1,1 @@
+"""The review app: compare runs, look at the evidence, decide."""

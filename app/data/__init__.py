@@ -1,0 +1,1 @@
+"""The one door to runs, files and studies: reads, caches, and writes nothing but decisions."""

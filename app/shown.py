@@ -1,0 +1,158 @@
+"""How things from outside are shown: literally, with words beside colours, to be taken away."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from app.data.runs import LoggedRun
+from corespot.errors import CorespotError
+from corespot.report.html import Drawn
+from corespot.report.verdict_badge import VERDICT_STYLES, VerdictBadge, verdict_text
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&])")
+#: Settings of every figure; text in them never leads anywhere.
+PLOT = {"displaylogo": False, "scrollZoom": False, "showSendToCloud": False}
+
+
+def literal(text: object) -> str:
+    """Text from outside for a label or a paragraph, where Streamlit would read Markdown in it."""
+    return _MARKDOWN.sub(r"\\\1", str(text).replace("\n", " "))
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Show an expected error as a message, in the place where it arose."""
+    try:
+        yield
+    except CorespotError as error:
+        st.error(literal(error), icon=":material/error:")
+
+
+def figure(drawn: go.Figure, key: str, *, alt: str | None = None) -> None:
+    """Draw a figure in its own look.
+
+    Parameters
+    ----------
+    drawn : Figure
+        The figure, texts from outside escaped by `corespot.report.theme.plain`.
+    key : str
+        Names it within the page.
+    alt : str, optional
+        What it shows, for those who cannot see it; its title if not given.
+    """
+    st.plotly_chart(drawn, theme=None, key=key, config=PLOT, alt=alt or _title(drawn))
+
+
+def figure_to_select_in(
+    drawn: go.Figure, key: str, *, mode: Literal["points", "box"], alt: str | None = None
+) -> Any:
+    """Draw a figure in which points or a stretch can be selected; a selection runs the page again.
+
+    Returns
+    -------
+    mapping
+        ``selection`` with ``points`` and ``box``, as Streamlit gives it.
+    """
+    return st.plotly_chart(
+        drawn,
+        theme=None,
+        key=key,
+        config=PLOT,
+        alt=alt or _title(drawn),
+        on_select="rerun",
+        selection_mode=[mode],
+    )
+
+
+def table(
+    shown: pd.DataFrame,
+    name: str,
+    *,
+    whole: pd.DataFrame | None = None,
+    **options: Any,
+) -> Any:
+    """A table with buttons that give it as CSV and as parquet; returns what `st.dataframe` does.
+
+    Parameters
+    ----------
+    shown : DataFrame
+        What is seen.
+    name : str
+        Name of the files, and within the page.
+    whole : DataFrame, optional
+        What the files hold, if it is more than what is seen.
+    options : Any
+        For `st.dataframe`.
+    """
+    selected = st.dataframe(shown, hide_index=True, **options)
+    take = shown if whole is None else whole
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        st.download_button(
+            "CSV",
+            lambda: take.to_csv(index=False).encode(),
+            f"{file_name(name)}.csv",
+            "text/csv",
+            key=f"{name}-csv",
+            type="tertiary",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+        st.download_button(
+            "parquet",
+            lambda: _parquet(take),
+            f"{file_name(name)}.parquet",
+            "application/vnd.apache.parquet",
+            key=f"{name}-parquet",
+            type="tertiary",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+    return selected
+
+
+def drawn(part: Drawn) -> None:
+    """HTML of our own, in which everything from outside is escaped already."""
+    st.html(part.html)
+
+
+def verdict(word: str, *, large: bool = False) -> None:
+    """A verdict as colour and word; says so where there was no audit."""
+    if word in VERDICT_STYLES:
+        drawn(VerdictBadge(word, large=large))  # type: ignore[arg-type]
+    else:
+        st.caption("not audited")
+
+
+def run_label(run: LoggedRun) -> str:
+    """A run in one line of plain text: name, verdict, time, the beginning of its identifier."""
+    parts = [run.name]
+    word = verdict_text(run.tags.get("audit.verdict", ""), None)
+    parts.append(word if word != "—" else "not audited")
+    if run.status != "FINISHED":
+        parts.append(run.status.lower())
+    if run.started:
+        parts.append(f"{run.started:%d %b %Y %H:%M}")
+    return "  ·  ".join([*parts, run.run_id[:8]])
+
+
+def file_name(text: str) -> str:
+    """A name that no file system takes for a path or a command."""
+    return re.sub(r"[^\w.-]+", "_", text).strip("._") or "table"
+
+
+def _title(drawn: go.Figure) -> str:
+    return re.sub(r"<[^>]*>", "", str(drawn.layout.title.text or "figure"))
+
+
+def _parquet(taken: pd.DataFrame) -> bytes:
+    stream = io.BytesIO()
+    taken.to_parquet(stream, index=False)
+    return stream.getvalue()

@@ -1,0 +1,1 @@
+"""One file a view; each picks runs, asks the data door, and draws."""
