@@ -51,4 +51,5 @@ def _ion_image(
 ) -> npt.NDArray[np.float32]:
     rows = spots(_run)["row"].to_numpy(dtype=np.int64)
     column = np.asarray(_store.spectra[:, start:stop], dtype=np.float32).mean(axis=1)
-    return column[rows] / np.float32(_store.scale)
+    image: npt.NDArray[np.float32] = column[rows] / np.float32(_store.scale)
+    return image
