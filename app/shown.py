@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -52,9 +52,23 @@ def figure(drawn: go.Figure, key: str, *, alt: str | None = None) -> None:
 
 
 def figure_to_select_in(
-    drawn: go.Figure, key: str, *, mode: Literal["points", "box"], alt: str | None = None
+    drawn: go.Figure,
+    key: str,
+    *,
+    mode: Literal["points", "box"] | Sequence[Literal["points", "box"]],
+    alt: str | None = None,
+    on_select: Callable[[], None] | None = None,
 ) -> Any:
     """Draw a figure in which points or a stretch can be selected; a selection runs the page again.
+
+    Parameters
+    ----------
+    drawn, key, alt
+        As for `figure`.
+    mode : {"points", "box"} or several of them
+        What can be selected.
+    on_select : callable, optional
+        Called before the page runs again; ``st.session_state[key]`` holds the selection.
 
     Returns
     -------
@@ -67,8 +81,8 @@ def figure_to_select_in(
         key=key,
         config=PLOT,
         alt=alt or _title(drawn),
-        on_select="rerun",
-        selection_mode=[mode],
+        on_select=on_select or "rerun",
+        selection_mode=[mode] if isinstance(mode, str) else list(mode),
     )
 
 

@@ -70,6 +70,11 @@ def test_json_has_no_nan_and_arrays_no_objects(tmp_path: Path) -> None:
     np.savez(tmp_path / "b.npz", bad=np.array([{}], dtype=object))
     with pytest.raises(StoreError, match="not a plain npz"):
         read_arrays(tmp_path / "b.npz")
+    whole = (tmp_path / "b.npz").read_bytes()
+    for damaged in (b"", whole[: len(whole) // 2]):
+        (tmp_path / "b.npz").write_bytes(damaged)
+        with pytest.raises(StoreError, match="not a plain npz"):
+            read_arrays(tmp_path / "b.npz")
     with pytest.raises(StoreError, match="run `dvc repro`"):
         read_json(tmp_path / "absent.json")
 

@@ -7,10 +7,12 @@ import hashlib
 import json
 import os
 import shutil
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -126,7 +128,7 @@ def read_arrays(path: Path | str) -> dict[str, npt.NDArray[Any]]:
             return {name: archive[name] for name in archive.files}
     except FileNotFoundError:
         raise StoreError(f"{path} is missing; run `dvc repro` to make it") from None
-    except ValueError as error:
+    except (ValueError, OSError, EOFError, BadZipFile, zlib.error) as error:
         raise StoreError(f"{path} is not a plain npz archive ({error})") from None
 
 
