@@ -55,6 +55,16 @@ class AuditError(CorespotError):
     """An audit cannot be made, or its calibration cannot be read."""
 
 
+class ReviewError(CorespotError):
+    """A decision on a run cannot be taken as it was given."""
+
+
+class RefusedError(ReviewError):
+    """What the rules of review forbid; the command line exits with code 1."""
+
+    exit_code = 1
+
+
 @dataclass(frozen=True)
 class Problem:
     """One thing wrong with a cohort.

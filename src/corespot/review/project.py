@@ -64,11 +64,11 @@ class Project:
         Raises
         ------
         StoreError
-            If ``dvc.lock`` is no YAML.
+            If ``dvc.lock`` is none that DVC has written.
         """
         try:
             return dvc_hashes(self.root, {"store": _STORE})["store"]
-        except yaml.YAMLError:
+        except (OSError, yaml.YAMLError, UnicodeDecodeError, AttributeError, KeyError, TypeError):
             raise StoreError(
                 f"{self.root / 'dvc.lock'} cannot be read; git checkout dvc.lock, or dvc repro"
             ) from None

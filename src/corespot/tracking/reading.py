@@ -97,7 +97,7 @@ def find_runs(client: Any) -> list[LoggedRun]:
     TrackingError
         If the store cannot be read.
     """
-    with _told("the MLflow store cannot be read"):
+    with mlflow_told("the MLflow store cannot be read"):
         names = {e.experiment_id: e.name for e in _all_experiments(client)}
         found: list[LoggedRun] = []
         for level in MODEL_LEVELS:
@@ -122,7 +122,7 @@ def read_run(client: Any, run_id: str) -> LoggedRun:
     TrackingError
         If there is none of this identifier.
     """
-    with _told(f"there is no run {run_id!r} in this MLflow store"):
+    with mlflow_told(f"there is no run {run_id!r} in this MLflow store"):
         run = client.get_run(run_id)
         experiment = client.get_experiment(run.info.experiment_id)
     return _logged(run, {experiment.experiment_id: experiment.name})
@@ -132,7 +132,7 @@ def child_runs(client: Any, run: LoggedRun) -> list[LoggedRun]:
     """Runs beneath a run, oldest first: its folds, or the studies and trials of a tuning."""
     if not run.run_id.isalnum():
         raise TrackingError(f"{run.run_id!r} is no identifier of a run")
-    with _told(f"the runs beneath {run.run_id} cannot be read"):
+    with mlflow_told(f"the runs beneath {run.run_id} cannot be read"):
         page = client.search_runs(
             [run.experiment_id],
             f"tags.`mlflow.parentRunId` = '{run.run_id}'",
@@ -174,7 +174,7 @@ def _moment(milliseconds: int | None) -> datetime | None:
     return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds else None
 
 
-class _told:
+class mlflow_told:
     """MLflow's many kinds of errors as one, without its traceback."""
 
     def __init__(self, what: str) -> None:

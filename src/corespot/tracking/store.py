@@ -82,8 +82,7 @@ def experiment_id(name: str, uri: str) -> str:
     import mlflow
 
     client = mlflow.MlflowClient(uri)
-    lock = FileLock(str(_lock_path(uri)))
-    with lock:
+    with store_lock(uri):
         known = client.get_experiment_by_name(name)
         if known is not None:
             if known.lifecycle_stage != "active":
@@ -96,6 +95,11 @@ def experiment_id(name: str, uri: str) -> str:
         # Without its kind the UI guesses, and shows a fresh experiment as one about chat models.
         tags = {"mlflow.experimentKind": "custom_model_development"}
         return str(client.create_experiment(name, artifact_location=location, tags=tags))
+
+
+def store_lock(uri: str) -> FileLock:
+    """Lock by which processes on this machine take turns in changing the store."""
+    return FileLock(str(_lock_path(uri)))
 
 
 def relocate(database: Path, old: str, new: str) -> int:
