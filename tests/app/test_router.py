@@ -1,0 +1,48 @@
+"""Every view opens through the router, whatever the address asks for."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from app_projects import Launch, run_ids
+
+VIEWS = (
+    "overview",
+    "compare",
+    "sensitivity",
+    "confounding",
+    "tissue",
+    "studies",
+    "cohort",
+    "decision",
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_view_opens_on_a_real_project(small_project: Path, launched: Launch, view: str) -> None:
+    ids = run_ids(small_project)
+    test = launched(small_project, view, [ids["LP roc_lda"], ids["ADSQ roc_lda"]])
+    assert not test.exception and not test.error
+    assert len(test.title) == 1
+    assert "view" not in test.query_params
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_view_of_an_empty_project_says_what_to_run(
+    tmp_path: Path, launched: Launch, view: str
+) -> None:
+    test = launched(tmp_path, view)
+    assert not test.exception
+    shown = [*test.info, *test.error, *test.warning]
+    assert any(re.search(r"make run|make\\? run|dvc repro", one.value) for one in shown) or any(
+        "make run" in code.value for code in test.code
+    )
+
+
+def test_an_unknown_view_is_said_and_the_overview_shown(tmp_path: Path, launched: Launch) -> None:
+    test = launched(tmp_path, "<script>alert(1)</script>")
+    assert not test.exception
+    assert "no view of this name" in test.warning[0].value
