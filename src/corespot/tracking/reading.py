@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import gc
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -97,7 +99,7 @@ def find_runs(client: Any) -> list[LoggedRun]:
     TrackingError
         If the store cannot be read.
     """
-    with mlflow_told("the MLflow store cannot be read"):
+    with mlflow_told("the MLflow store cannot be read"), _no_collection():
         names = {e.experiment_id: e.name for e in _all_experiments(client)}
         found: list[LoggedRun] = []
         for level in MODEL_LEVELS:
@@ -140,6 +142,23 @@ def child_runs(client: Any, run: LoggedRun) -> list[LoggedRun]:
             order_by=["attributes.start_time ASC"],
         )
     return [_logged(child, {run.experiment_id: run.experiment}) for child in page]
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Leave Python's search for cycles out while many small objects are made.
+
+    SQLAlchemy makes one for every metric, parameter and tag, and the collector walks over all of
+    them again and again: at 500 runs that was more than half of the time (1.35 s against 0.56 s).
+    Objects are still freed when nothing refers to them.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _all_experiments(client: Any) -> list[Any]:
