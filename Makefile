@@ -11,7 +11,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check mlflow studies clean
+.PHONY: help run test check app mlflow studies clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ mlflow: $(VENV)/.ready  ## open the MLflow UI on the runs (http://127.0.0.1:5000
 	@echo "runs: http://127.0.0.1:$(PORT)/#/experiments/1/runs?workflowType=machine_learning"
 	@$(BIN)/mlflow ui --host 127.0.0.1 --port $(PORT) --workers 1 \
 	    --backend-store-uri "sqlite:///$(CURDIR)/mlruns/mlflow.db"
+
+app: $(VENV)/.ready  ## open the review app on the runs (http://127.0.0.1:8501, PORT=… for another)
+	@$(BIN)/corespot app --port $(if $(filter file,$(origin PORT)),8501,$(PORT))
 
 studies: $(VENV)/.ready  ## open optuna-dashboard on the studies (http://127.0.0.1:8080, PORT=… for another)
 	@$(BIN)/corespot studies --port $(if $(filter file,$(origin PORT)),8080,$(PORT))

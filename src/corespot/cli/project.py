@@ -35,6 +35,38 @@ def init() -> None:
         typer.echo(line)
 
 
+@app.command("app")
+def review_app(
+    port: Annotated[int, typer.Option(help="Port.", min=1, max=65535)] = 8501,
+    address: Annotated[
+        str, typer.Option(help="Where to listen. Whoever reaches it can decide on models.")
+    ] = "127.0.0.1",
+) -> None:
+    """Open the review app on the runs of this project; only this machine can reach it."""
+    import socket
+    import subprocess
+    import sys
+
+    from corespot.errors import ParamsError
+
+    if not Path("app/serve.py").is_file():
+        raise ParamsError("there is no app/ here; run this in the project's folder")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except OSError as error:
+            raise ParamsError(
+                f"{address}:{port} cannot be opened ({error.strerror}); give another: "
+                "`corespot app --port 8502`, or PORT=8502 make app"
+            ) from None
+    typer.echo(f"review app: http://{address}:{port}   (Ctrl-C ends it)")
+    if address not in ("127.0.0.1", "localhost", "::1"):
+        typer.echo("it is open to others: it asks nobody for a password", err=True)
+    command = [sys.executable, "-m", "app.serve", "--port", str(port), "--address", address]
+    raise typer.Exit(subprocess.call(command))
+
+
 @app.command()
 def relocate(
     old: Annotated[str, typer.Argument(help="Absolute path the project had before.")],

@@ -95,6 +95,7 @@ def results(
     from corespot.report.tables import results_text
 
     typer.echo("\n" + results_text(read_json(metrics)))
+    typer.echo("review and decide:  make app       (http://127.0.0.1:8501)")
     typer.echo("open the runs:      make mlflow    (http://127.0.0.1:5000)")
     typer.echo("open the results:   reports/figures/index.html, data/quality/quality.html")
     typer.echo("open what was read: data/sensitivity/<task>/<model>/sensitivity.html")

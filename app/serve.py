@@ -1,0 +1,45 @@
+"""Start the review app with its libraries imported, so that the first visitor need not wait."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+import threading
+from pathlib import Path
+
+from streamlit.web import cli
+
+ROUTER = Path(__file__).with_name("router.py")
+#: Imported before the first visitor, and what only some views need, beside him.
+_FIRST = ("mlflow", "plotly.graph_objects", "app.chosen", "app.data.runs", "pyarrow.parquet")
+_LATER = ("corespot.report.audit_figures", "corespot.report.run_sections", "corespot.tune.figures")
+
+
+def main() -> None:
+    """Serve the app of the project in the working directory until interrupted."""
+    parser = argparse.ArgumentParser(prog="app.serve", description=main.__doc__)
+    parser.add_argument("--port", type=int, default=8501)
+    parser.add_argument("--address", default="127.0.0.1")
+    given = parser.parse_args()
+    for name in _FIRST:
+        importlib.import_module(name)
+    threading.Thread(target=_import_later, daemon=True).start()
+    options = {
+        "server.port": given.port,
+        "server.address": given.address,
+        "server.headless": "true",
+        "server.fileWatcherType": "none",
+        "browser.gatherUsageStats": "false",
+        "client.showErrorDetails": "none",
+    }
+    cli.main(["run", str(ROUTER), *(f"--{name}={value}" for name, value in options.items())])
+
+
+def _import_later() -> None:
+    for name in _LATER:
+        importlib.import_module(name)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
