@@ -11,6 +11,7 @@ from typing import Any, Literal
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
+from pandas.io.formats.style import Styler
 
 from app.data.runs import LoggedRun
 from corespot.errors import CorespotError
@@ -87,7 +88,7 @@ def figure_to_select_in(
 
 
 def table(
-    shown: pd.DataFrame,
+    shown: pd.DataFrame | Styler,
     name: str,
     *,
     whole: pd.DataFrame | None = None,
@@ -97,17 +98,18 @@ def table(
 
     Parameters
     ----------
-    shown : DataFrame
+    shown : DataFrame or Styler
         What is seen.
     name : str
         Name of the files, and within the page.
     whole : DataFrame, optional
-        What the files hold, if it is more than what is seen.
+        What the files hold, if it is other than what is seen.
     options : Any
         For `st.dataframe`.
     """
     selected = st.dataframe(shown, hide_index=True, **options)
-    take = shown if whole is None else whole
+    seen = shown if isinstance(shown, pd.DataFrame) else pd.DataFrame(shown.data)  # type: ignore[attr-defined]
+    take = seen if whole is None else whole
     with st.container(horizontal=True, horizontal_alignment="right"):
         st.download_button(
             "CSV",
