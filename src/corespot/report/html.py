@@ -17,6 +17,7 @@ from plotly.offline import get_plotlyjs
 
 from corespot.errors import StoreError
 from corespot.io.artifacts import whole_file
+from corespot.report.page_style import PRINT_SCRIPT, STYLE
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,42 @@ class Link(Drawn):
         return f'<a href="{escape(quote(self.href))}">{escape(self.text)}</a>'
 
 
-#: What a section is made of: a paragraph, a table, a figure, preformatted text, or own HTML.
-Part: TypeAlias = "str | pd.DataFrame | go.Figure | Preformatted | Drawn"
+@dataclass(frozen=True)
+class Facts(Drawn):
+    """Names and what they stand for, one below the other.
+
+    Parameters
+    ----------
+    rows : sequence of (str, str)
+        Shown literally.
+    """
+
+    rows: Sequence[tuple[str, str]]
+
+    @property
+    def html(self) -> str:
+        """The list, escaped."""
+        rows = "".join(
+            f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in self.rows
+        )
+        return f"<dl class=facts>{rows}</dl>"
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Small figures that stand beside each other where there is room.
+
+    Parameters
+    ----------
+    figures : sequence of Figure
+        From left to right.
+    """
+
+    figures: Sequence[go.Figure]
+
+
+#: What a section is made of: a paragraph, a table, figures, preformatted text, or own HTML.
+Part: TypeAlias = "str | pd.DataFrame | go.Figure | Beside | Preformatted | Drawn"
 
 
 @dataclass(frozen=True)
@@ -178,10 +213,11 @@ def _page(
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n"
+        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n"
     )
-    if any(isinstance(part, go.Figure) for section in sections for part in section.parts):
-        yield f"<script>{get_plotlyjs()}</script>\n"
+    drawn = (go.Figure, Beside)
+    if any(isinstance(part, drawn) for section in sections for part in section.parts):
+        yield f"<script>{get_plotlyjs()}</script>\n<script>{PRINT_SCRIPT}</script>\n"
     yield f"</head>\n<body>\n<main>\n<header><h1>{escape(title)}</h1>\n"
     if subtitle:
         yield f"<p class=subtitle>{escape(subtitle)}</p>\n"
@@ -212,6 +248,9 @@ def _part_html(part: Part, div_id: str) -> str:
             config={"displaylogo": False, "responsive": True, "showSendToCloud": False},
         )
         return f"<figure>{drawn}</figure>"
+    if isinstance(part, Beside):
+        several = (_part_html(one, f"{div_id}-{at}") for at, one in enumerate(part.figures))
+        return f"<div class=beside>{''.join(several)}</div>"
     if isinstance(part, pd.DataFrame):
         return table_html(part)
     if isinstance(part, Preformatted):
@@ -219,32 +258,3 @@ def _part_html(part: Part, div_id: str) -> str:
     if isinstance(part, Drawn):
         return part.html
     return f"<p>{escape(part)}</p>"
-
-
-_STYLE = """
-:root { color-scheme: light; }
-* { box-sizing: border-box; }
-body { margin: 0; background: #fff; color: #1f2933; font: 16px/1.55 Inter, "Helvetica Neue", Arial,
-  "Liberation Sans", sans-serif; }
-main { max-width: 1280px; margin: 0 auto; padding: 40px 32px 80px; }
-h1 { font-size: 30px; line-height: 1.2; margin: 0 0 6px; letter-spacing: -0.01em; }
-h2 { font-size: 22px; margin: 56px 0 12px; padding-top: 14px; border-top: 1px solid #d5dae0; }
-p { max-width: 78ch; margin: 0 0 14px; }
-.subtitle { color: #66717d; margin-bottom: 20px; }
-nav ol { margin: 0; padding-left: 22px; columns: 2; max-width: 760px; }
-a { color: #0072b2; text-decoration: none; } a:hover { text-decoration: underline; }
-figure { margin: 18px 0 26px; }
-pre { background: #f5f7f9; border-radius: 6px; padding: 12px 16px; overflow-x: auto;
-  font-size: 14px; }
-.table { overflow-x: auto; margin: 14px 0 26px; }
-table { border-collapse: collapse; font-size: 14px; font-variant-numeric: tabular-nums; }
-th { text-align: left; font-weight: 600; border-bottom: 2px solid #1f2933; }
-th, td { padding: 6px 18px 6px 0; white-space: nowrap; }
-td { border-bottom: 1px solid #e7eaee; }
-td:not(.n) { white-space: normal; min-width: 60px; }
-.n { text-align: right; }
-@media print {
-  main { max-width: none; padding: 0; } nav, .modebar { display: none; }
-  figure, table, pre, .card { break-inside: avoid; } h2 { break-after: avoid; }
-}
-"""
