@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from corespot.cli import audits, cohorts, project, training
+from corespot.cli import audits, cohorts, project, reports, review, training
 from corespot.cli.apps import app
 from corespot.errors import told_plainly
 
 #: Files whose commands are registered by importing them.
-COMMANDS = (cohorts, training, audits, project)
+COMMANDS = (cohorts, training, audits, review, reports, project)
 
 
 def main() -> None:

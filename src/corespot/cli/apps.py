@@ -16,5 +16,7 @@ cohort_app = typer.Typer(help="Look after cohort folders.", no_args_is_help=True
 app.add_typer(cohort_app, name="cohort")
 audit_app = typer.Typer(help="Audit trained models for confounding.", no_args_is_help=True)
 app.add_typer(audit_app, name="audit")
+review_app = typer.Typer(help="Review runs: look, decide, check.", no_args_is_help=True)
+app.add_typer(review_app, name="review")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
