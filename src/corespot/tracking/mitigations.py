@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import corespot
 from corespot.evaluate.summary import evaluate_predictions
 from corespot.io.artifacts import read_json, write_table
 from corespot.mitigate.retrain import Mitigation, MitigationRequest, check_before
@@ -13,6 +14,7 @@ from corespot.tracking.audits import record_audit
 from corespot.tracking.fold_records import TrainingRequest, every_setting
 from corespot.tracking.headline import headline
 from corespot.tracking.links import APP_URL
+from corespot.tracking.pyfunc import log_ensemble
 from corespot.tracking.run_records import spots_of
 from corespot.tracking.runs import Run
 from corespot.tracking.training import open_training_run
@@ -108,3 +110,4 @@ def _record(run: Run, request: MitigationRequest, made: Mitigation, out: Path) -
         run.artifact(Path(folder) / "spots.parquet", "tables")
     if (out / MODELS).is_dir():
         run.artifacts(out / MODELS, "models")
+        run.tags({"model_uri": log_ensemble(run, out / MODELS, corespot.__version__)})

@@ -18,6 +18,8 @@ import pandas as pd
 
 from corespot.cohort.positions import SpotPositions
 from corespot.errors import ModelError
+from corespot.mitigate.saved import ABOUT as MITIGATED
+from corespot.mitigate.saved import load_mitigated
 from corespot.models.registry import entry
 from corespot.preprocess.recipe import apply_recipe
 from corespot.train.checkpoint import LoadedModel, load_model
@@ -126,18 +128,24 @@ class FoldEnsemble:
 def load_ensemble(folder: Path | str) -> FoldEnsemble:
     """Load the models of all folds from a folder with one sub-folder a fold.
 
+    Those that were trained with ways out change their spectra themselves.
+
     Raises
     ------
     ModelError
         If there is none, or one cannot be read.
     """
-    parts = sorted(file.parent for file in Path(folder).glob("*/model.json"))
-    if not parts:
+    home = Path(folder)
+    parts = sorted(file.parent for file in home.glob("*/model.json"))
+    changed = sorted(file.parent for file in home.glob(f"*/{MITIGATED}"))
+    if not parts and not changed:
         raise ModelError(
             f"{folder} holds no trained model; check the names of task and model, and run "
             "`make run` if they are in params.yaml but were never trained"
         )
-    return FoldEnsemble([load_model(part) for part in parts])
+    return FoldEnsemble(
+        [*(load_model(part) for part in parts), *(load_mitigated(part) for part in changed)]
+    )
 
 
 def _load_pyfunc(data_path: str) -> FoldEnsemble:
