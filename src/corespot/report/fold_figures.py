@@ -19,7 +19,11 @@ Floats = npt.NDArray[np.float64]
 
 
 def fold_boxes(
-    table: pd.DataFrame, *, level: str = "spot", n_classes: Mapping[str, int] | None = None
+    table: pd.DataFrame,
+    *,
+    level: str = "spot",
+    n_classes: Mapping[str, int] | None = None,
+    colours: Mapping[str, str] | None = None,
 ) -> go.Figure:
     """Balanced accuracy of every fold, a box a model, a panel a task.
 
@@ -37,6 +41,8 @@ def fold_boxes(
         Evaluation level, also for the title.
     n_classes : mapping of str to int
         Classes of each task, of which chance is the inverse; two where not given.
+    colours : mapping of str to str
+        Colours of the models, where other figures beside this one show them, too.
     """
     title = f"Balanced accuracy over folds, {LEVEL_TITLES.get(level, level)} level"
     if "level" in table:
@@ -45,7 +51,8 @@ def fold_boxes(
     if table.empty:
         return empty_figure(title, "no fold was evaluated")
     tasks = list(dict.fromkeys(table["task"].astype(str)))
-    shades = colours_of(list(dict.fromkeys(table["model"].astype(str))))
+    models = list(dict.fromkeys(table["model"].astype(str)))
+    shades = colours_of(models) if colours is None else {name: colours[name] for name in models}
     n_columns = min(len(tasks), _MOST_COLUMNS)
     n_rows = -(-len(tasks) // n_columns)
     plot_height = n_rows * max(len(shades) * _ROW_PX, 100) + (n_rows - 1) * 80
