@@ -25,6 +25,13 @@ VIEWS = {
 }
 
 
+#: Streamlit leaves a hand's breadth free above and below a page.
+_STYLE = """<style>
+[data-testid="stMainBlockContainer"] { padding-top: 4.2rem; padding-bottom: 2rem; }
+[data-testid="stMainBlockContainer"] h1 { padding-top: 0.4rem; font-size: 2rem; }
+</style>"""
+
+
 def main() -> None:
     """Show the view that the menu or a deep link (``?view=…&run=…``) asks for."""
     st.set_page_config(page_title="corespot review", page_icon=":material/biotech:", layout="wide")
@@ -34,7 +41,8 @@ def main() -> None:
         )
         for name, (title, icon) in VIEWS.items()
     }
-    page = st.navigation(list(pages.values()))
+    page = st.navigation(list(pages.values()), position="top")
+    st.html(_STYLE)
     wanted = st.query_params.get("view")
     if wanted is not None:
         query = {key: value for key, value in st.query_params.to_dict().items() if key != "view"}
@@ -44,7 +52,7 @@ def main() -> None:
         st.warning(f"There is no view of this name. Views: {', '.join(VIEWS)}.")
     with told():
         page.run()
-    st.sidebar.caption("Research use only. Not a medical device.")
+    st.caption("Research use only. Not a medical device.")
 
 
 main()

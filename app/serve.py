@@ -7,11 +7,13 @@ import importlib
 import os
 import sys
 import threading
+import tomllib
 from pathlib import Path
 
 from streamlit.web import cli
 
 ROUTER = Path(__file__).with_name("router.py")
+CONFIG = Path(__file__).parents[1] / ".streamlit" / "config.toml"
 #: Imported before the first visitor, and what only some views need, beside him.
 _FIRST = ("mlflow", "plotly.graph_objects", "app.chosen", "app.data.runs", "pyarrow.parquet")
 _LATER = ("corespot.report.audit_figures", "corespot.report.run_sections", "corespot.tune.figures")
@@ -29,15 +31,18 @@ def main() -> None:
     for name in _FIRST:
         importlib.import_module(name)
     threading.Thread(target=_import_later, daemon=True).start()
-    options = {
-        "server.port": given.port,
-        "server.address": given.address,
-        "server.headless": "true",
-        "server.fileWatcherType": "none",
-        "browser.gatherUsageStats": "false",
-        "client.showErrorDetails": "none",
-    }
+    options = {**_configured(), "server.port": given.port, "server.address": given.address}
     cli.main(["run", str(ROUTER), *(f"--{name}={value}" for name, value in options.items())])
+
+
+def _configured() -> dict[str, str]:
+    """Settings of the app's own ``.streamlit/config.toml``, whatever folder it is started in."""
+    sections = tomllib.loads(CONFIG.read_text(encoding="utf-8"))
+    return {
+        f"{section}.{name}": str(value).lower() if isinstance(value, bool) else str(value)
+        for section, settings in sections.items()
+        for name, value in settings.items()
+    }
 
 
 def _import_later() -> None:
