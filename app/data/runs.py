@@ -33,6 +33,11 @@ def project() -> Project:
     return _project(str(project_root()))
 
 
+def client() -> Any:
+    """MLflow client of the project's store, for what lies in this folder."""
+    return _client(project().tracking_uri)
+
+
 def runs() -> list[LoggedRun]:
     """All runs of whole models, newest first; not to be changed in place."""
     return _runs(project().tracking_uri)
@@ -47,17 +52,17 @@ def run_of(run_id: str) -> LoggedRun:
         If the store does not know it.
     """
     listed = next((run for run in runs() if run.run_id == run_id), None)
-    return listed or read_run(_client(project().tracking_uri), run_id)
+    return listed or read_run(client(), run_id)
 
 
 def folds_of(run: LoggedRun) -> list[LoggedRun]:
     """The runs of its folds."""
-    return child_runs(_client(project().tracking_uri), run)
+    return child_runs(client(), run)
 
 
 def record(run: LoggedRun) -> RunRecord:
     """Reader of a run's files; not cached, cheap to make."""
-    return RunRecord(run, RunFiles(_client(project().tracking_uri), run))
+    return RunRecord(run, RunFiles(client(), run))
 
 
 def read(run: LoggedRun, what: str, *arguments: str) -> Any:
@@ -128,9 +133,9 @@ def _client(uri: str) -> Any:
 
 @st.cache_resource(ttl=RUNS_FRESH, show_spinner="Reading the runs …")
 def _runs(uri: str) -> list[LoggedRun]:
-    client = _client(uri)
+    known = _client(uri)
     with _first:
-        return find_runs(client)
+        return find_runs(known)
 
 
 @st.cache_resource(ttl=FILES_FRESH, max_entries=64, show_spinner="Reading the run …")
