@@ -1,0 +1,74 @@
+"""Sensitivity profiles of several runs over each other, and how alike they are."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from app import shown
+from app.data import runs as data
+from app.data.runs import LoggedRun
+from corespot.explain.compared import profile_correlations
+from corespot.explain.profile import SensitivityProfile
+from corespot.report.comparison_figures import ProfilesView, profiles_compared
+
+#: More curves than this hide each other.
+_MOST_OVERLAID = 2
+CORRELATED = (
+    "Correlation over all m/z bins. 1: the models look at the same; 0: at nothing in common; "
+    "empty: the m/z axes differ. Models that look at the same can share the same artifact."
+)
+
+
+def section(runs: list[LoggedRun], labels: list[str], colours: dict[str, str]) -> None:
+    """The profiles that are there, with inputs for class and m/z range."""
+    profiles: dict[str, SensitivityProfile] = {}
+    for run, label in zip(runs, labels, strict=True):
+        with shown.told():
+            profiles[label] = data.sensitivity(run)
+    if not profiles:
+        return
+    classes = list(dict.fromkeys(name for one in profiles.values() for name in one.classes))
+    start = min(float(one.axis.mz[0]) for one in profiles.values())
+    stop = max(float(one.axis.mz[-1]) for one in profiles.values())
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.selectbox("Towards", classes, width=180)
+        low = st.number_input("m/z from", start, stop, start, step=10.0, format="%.2f", width=150)
+        high = st.number_input("to", start, stop, stop, step=10.0, format="%.2f", width=150)
+        how = st.segmented_control(
+            "Curves",
+            ["overlaid", "one above the other"],
+            default="overlaid" if len(profiles) <= _MOST_OVERLAID else "one above the other",
+        )
+    without = [label for label, one in profiles.items() if name not in one.classes]
+    if without:
+        st.caption(shown.literal(f"Without this class: {', '.join(without)}."))
+    if low >= high:
+        st.warning("The m/z range is empty: the first number must be below the second.")
+        return
+    with shown.told():
+        markers = data.markers()
+    view = ProfilesView(
+        profiles=profiles,
+        colours=colours,
+        class_name=str(name),
+        low=float(low),
+        high=float(high),
+        stacked=how == "one above the other",
+        markers=markers,
+    )
+    shown.figure(profiles_compared(view), "profiles")
+    _correlations(profiles, str(name))
+
+
+def _correlations(profiles: dict[str, SensitivityProfile], name: str) -> None:
+    alike: pd.DataFrame = profile_correlations(profiles, name)
+    if alike.empty:
+        return
+    if len(alike) == 1:
+        value = float(alike["correlation"].iloc[0])
+        said = f"{value:.2f}" if pd.notna(value) else "not defined, the m/z axes differ"
+        st.caption(shown.literal(f"Correlation of the two profiles: {said}. {CORRELATED}"))
+        return
+    shown.table(alike.round({"correlation": 3}), "correlations of profiles")
+    st.caption(shown.literal(CORRELATED))

@@ -1,0 +1,110 @@
+"""Tables of the page that compares runs, as they are read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from app.data.runs import LoggedRun
+from corespot.errors import StoreError
+from corespot.report.run_overview import remarks_of
+from corespot.report.tables import LEVEL_TITLES
+from corespot.review.comparison import METRIC_NAMES, PairedRuns
+
+
+def remarks(run: LoggedRun) -> str:
+    """What is unusual about a run."""
+    tags = run.tags
+    tuned = tags.get("tuning", "not tuned") not in ("not tuned", "")
+    return remarks_of(
+        run.status, tags.get("mitigation", ""), tags.get("optimistic") == "true", tuned
+    )
+
+
+def differences(pair: PairedRuns, label: str, metric: str) -> pd.DataFrame:
+    """Differences of one metric: over patients and, where folds are shared, fold by fold."""
+    over_patients = pair.differences[pair.differences["metric"] == metric]
+    folds = pair.folds[pair.folds["metric"] == metric].drop(columns="metric")
+    table = over_patients.drop(columns="metric").merge(folds, on="level", how="left")
+    table.insert(0, "label", label)
+    return table
+
+
+def worded(table: pd.DataFrame) -> pd.DataFrame:
+    """Differences as they are read."""
+    return pd.DataFrame(
+        {
+            "run": table["label"],
+            "level": table["level"].map(LEVEL_TITLES),
+            "this run": table["run"].map(_three),
+            "reference": table["reference"].map(_three),
+            "difference": table["difference"].map(_signed),
+            "95 % interval": _ranges(table, "low", "high"),
+            "mean over folds": table["mean"].map(_signed),
+            "lowest and highest fold": _ranges(table, "lowest", "highest"),
+            "better in": [
+                f"{int(better)} of {int(n)} folds" if pd.notna(n) else "—"
+                for better, n in zip(table["n_better"], table["n_folds"], strict=True)
+            ],
+        }
+    )
+
+
+def headlines(runs: Sequence[LoggedRun], labels: Sequence[str]) -> tuple[pd.DataFrame, str]:
+    """Every level and metric, a column a run; and the name of the table."""
+    rows = []
+    for level, title in LEVEL_TITLES.items():
+        for metric, name in METRIC_NAMES.items():
+            values = [run.metrics.get(f"{level}_{metric}", np.nan) for run in runs]
+            rows.append({"level": title, "metric": name, **dict(zip(labels, values, strict=True))})
+    table = pd.DataFrame(rows)
+    table[list(labels)] = table[list(labels)].astype(float).round(4)
+    return table, "metrics"
+
+
+def fold_accuracies(table: pd.DataFrame, run: LoggedRun, label: str) -> pd.DataFrame:
+    """Balanced accuracy of spots in every fold, as `fold_boxes` wants it.
+
+    Raises
+    ------
+    StoreError
+        If a column is missing.
+    """
+    wanted = ["repeat", "fold", "level", "metric", "value"]
+    missing = [name for name in wanted if name not in table]
+    if missing:
+        raise StoreError(f"the fold metrics of {run.name} lack the column {missing[0]!r}")
+    here = table[(table["level"] == "spot") & (table["metric"] == "balanced_accuracy")]
+    kept = here[["repeat", "fold", "value"]].rename(columns={"value": "balanced_accuracy"})
+    return kept.assign(task=run.task, model=label)
+
+
+def n_classes(run: LoggedRun) -> int:
+    """Classes of a run's task, two if it does not say."""
+    try:
+        return max(len(json.loads(run.params.get("classes", ""))), 2)
+    except (ValueError, TypeError):
+        return 2
+
+
+def relabelled(table: pd.DataFrame, labels: Sequence[str]) -> pd.DataFrame:
+    """The same table with the labels of this page over the columns of the runs."""
+    return table.set_axis([table.columns[0], *labels], axis=1)
+
+
+def _ranges(table: pd.DataFrame, low: str, high: str) -> list[str]:
+    return [
+        f"{_signed(one)} to {_signed(other)}" if pd.notna(one) and pd.notna(other) else "—"
+        for one, other in zip(table[low], table[high], strict=True)
+    ]
+
+
+def _three(value: float) -> str:
+    return f"{value:.3f}" if pd.notna(value) else "—"
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3f}".replace("-", "−") if pd.notna(value) else "—"

@@ -1,0 +1,245 @@
+"""Two runs against each other over what both have predicted, and in what they are not alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from corespot.errors import StoreError
+from corespot.evaluate.aggregate import spot_units
+from corespot.evaluate.paired import PAIRED_METRICS, paired_differences
+from corespot.review.run_record import RunRecord
+from corespot.tracking.reading import LoggedRun
+
+#: Letters by which compared runs are called.
+LETTERS = "ABCDEF"
+#: What the compared metrics are called.
+METRIC_NAMES = {
+    "balanced_accuracy": "balanced accuracy",
+    "auc": "AUC",
+    "f1": "F1",
+    "sensitivity": "sensitivity",
+    "specificity": "specificity",
+}
+_PLACE = ["file", "x", "y"]
+_UNKNOWN = ("", "unknown")
+
+
+@dataclass(frozen=True, eq=False)
+class PairedRuns:
+    """How a run differs from a reference over what both have predicted.
+
+    Parameters
+    ----------
+    differences : DataFrame
+        Result of `paired_differences`.
+    folds : DataFrame
+        Result of `fold_differences`; empty where the folds are not the same.
+    n_patients, n_spots : int
+        What both have predicted, with the same label.
+    n_reference, n_run : int
+        Spots that each has predicted.
+    same_folds, same_task : bool
+        Whether they share them.
+    """
+
+    differences: pd.DataFrame
+    folds: pd.DataFrame
+    n_patients: int
+    n_spots: int
+    n_reference: int
+    n_run: int
+    same_folds: bool
+    same_task: bool
+
+    def sentence(self) -> str:
+        """What was compared, in words."""
+        said = f"paired over {self.n_patients} patients ({self.n_spots:,} spots)"
+        if self.n_spots < max(self.n_reference, self.n_run):
+            said += (
+                f", the part that both have predicted (of {self.n_run:,} spots, and of "
+                f"{self.n_reference:,} of the reference)"
+            )
+        said += ", in the same folds" if self.same_folds else ", each in its own folds"
+        return said if self.same_task else f"{said}; the runs are of different tasks"
+
+
+def compare_runs(
+    reference: RunRecord, run: RunRecord, *, n_bootstrap: int = 1000, seed: int = 0
+) -> PairedRuns:
+    """Compare a run with a reference, patient by patient and, where they are shared, by fold.
+
+    Parameters
+    ----------
+    reference, run : RunRecord
+        The two.
+    n_bootstrap : int
+        Resamples of the patients behind the intervals.
+    seed : int
+        Seed of the resampling.
+
+    Raises
+    ------
+    StoreError
+        If a file is missing, the classes differ, or no spot is shared.
+    """
+    names = reference.classes
+    if set(run.classes) != set(names):
+        raise StoreError(
+            f"the classes differ ({', '.join(names)} and {', '.join(run.classes)}), so that the "
+            "figures answer different questions and have no difference"
+        )
+    sides = [_side(one, names, number) for number, one in enumerate((reference, run))]
+    same_store = _same_tag(reference.run, run.run, "dvc.store")
+    spots = _shared(*(table[1] for table in sides), by_row=same_store)
+    if spots.empty:
+        raise StoreError(
+            "no spot was predicted by both runs with the same label: there is nothing to pair"
+        )
+    units = []
+    for predictions, _, number in sides:
+        place = pd.Series(np.arange(len(spots)), index=spots[f"row{number}"])
+        kept = predictions[predictions["row"].isin(place.index)]
+        kept = kept.assign(row=place.loc[kept["row"]].to_numpy())
+        units.append(spot_units(kept, spots, names))
+    same_folds = _same_tag(reference.run, run.run, "folds.fingerprint")
+    return PairedRuns(
+        differences=paired_differences(*units, n_bootstrap=n_bootstrap, seed=seed),
+        folds=_fold_part(reference, run) if same_folds else _no_folds(),
+        n_patients=len(np.unique(units[0].patient)),
+        n_spots=len(spots),
+        n_reference=int(sides[0][0]["row"].nunique()),
+        n_run=int(sides[1][0]["row"].nunique()),
+        same_folds=same_folds,
+        same_task=reference.run.task == run.run.task,
+    )
+
+
+def fold_differences(reference: pd.DataFrame, run: pd.DataFrame) -> pd.DataFrame:
+    """Differences fold by fold of two runs with the same folds.
+
+    Parameters
+    ----------
+    reference, run : DataFrame
+        Tables ``fold_metrics``: ``repeat``, ``fold``, ``level``, ``metric``, ``value``.
+
+    Returns
+    -------
+    DataFrame
+        One row a level and metric: ``level``, ``metric``, ``mean`` (run − reference),
+        ``lowest``, ``highest``, ``n_better`` (folds in which the run is higher), ``n_folds``.
+
+    Raises
+    ------
+    StoreError
+        If a column is missing.
+    """
+    keys = ["repeat", "fold", "level", "metric"]
+    for table in (reference, run):
+        missing = [name for name in (*keys, "value") if name not in table]
+        if missing:
+            raise StoreError(f"the table of fold metrics lacks the column {missing[0]!r}")
+    both = reference.merge(run, on=keys, suffixes=("_reference", "_run"))
+    both = both[both["metric"].isin(PAIRED_METRICS)]
+    gained = both["value_run"] - both["value_reference"]
+    both = both.assign(gained=gained, better=gained > 0).dropna(subset=["gained"])
+    grouped = both.groupby(["level", "metric"], sort=False)
+    return grouped.agg(
+        mean=("gained", "mean"),
+        lowest=("gained", "min"),
+        highest=("gained", "max"),
+        n_better=("better", "sum"),
+        n_folds=("gained", "size"),
+    ).reset_index()
+
+
+def labels_of(runs: Sequence[LoggedRun]) -> list[str]:
+    """A short name for each of up to six runs that no other has: ``A  LP isotopenet``."""
+    return [f"{letter}  {run.name}" for letter, run in zip(LETTERS, runs, strict=False)]
+
+
+def cautions(runs: Sequence[LoggedRun]) -> list[str]:
+    """What stands in the way of a plain comparison, a sentence each, the gravest first."""
+    found = []
+    if len({run.task for run in runs}) > 1:
+        found.append("The runs are of different tasks: their figures answer different questions.")
+    for tag, sentence in (
+        ("dvc.store", "The runs read different versions of the spectra."),
+        ("folds.fingerprint", "The runs were tested in different folds."),
+        ("axis.fingerprint", "The runs use different m/z axes."),
+        ("grouping", "The folds are made of different groups."),
+    ):
+        values = {run.tags.get(tag, "") for run in runs}
+        # Folds belong to a task: other tasks have others, and that was said already.
+        if len(values) > 1 and not (
+            tag == "folds.fingerprint" and found[:1] and "tasks" in found[0]
+        ):
+            found.append(sentence)
+    if any(run.tags.get("optimistic") == "true" for run in runs):
+        found.append("At least one run has optimistic folds: its accuracy promises too much.")
+    if any(run.tags.get("dvc.store", "") in _UNKNOWN for run in runs):
+        found.append("Of at least one run it is not known which spectra it read.")
+    if len({run.tags.get("git_commit", "") for run in runs}) > 1:
+        found.append("The runs were made by different git commits.")
+    if any(run.tags.get("git_dirty") == "true" for run in runs):
+        found.append("At least one run was made from a working tree with uncommitted changes.")
+    return found
+
+
+def _side(
+    record: RunRecord, names: tuple[str, ...], number: int
+) -> tuple[pd.DataFrame, pd.DataFrame, int]:
+    """Predictions with classes in the order of `names`, their spots with labels, the number."""
+    predictions, spots = record.table("predictions"), record.table("spots")
+    who = f"run {record.run.run_id} ({record.run.name})"
+    for table, kind, wanted in (
+        (predictions, "predictions", ["row", "repeat", "fold", "y"]),
+        (spots, "spot table", ["row", "core", "patient", *_PLACE]),
+    ):
+        missing = [column for column in wanted if column not in table]
+        if missing:
+            raise StoreError(f"the {kind} of {who} lacks the column {missing[0]!r}")
+    own = record.classes
+    if own != names:
+        place = np.array([names.index(name) for name in own])
+        inside = predictions["y"].between(0, len(own) - 1)
+        if not inside.all():
+            raise StoreError(f"the predictions of {who} name a class that it has not")
+        predictions = predictions.assign(y=place[predictions["y"].to_numpy(dtype=np.int64)])
+    label = predictions.drop_duplicates("row").set_index("row")["y"]
+    known = spots[spots["row"].isin(label.index)].drop_duplicates("row")
+    known = known.assign(label=label.loc[known["row"]].to_numpy())
+    return predictions, known.rename(columns={"row": f"row{number}"}), number
+
+
+def _shared(reference: pd.DataFrame, run: pd.DataFrame, *, by_row: bool) -> pd.DataFrame:
+    """Spots of both with the same label, in one order; row i is spot i of the comparison."""
+    if by_row:
+        wanted = run[["row1", "label"]].assign(row0=run["row1"])
+        both = reference.merge(wanted, on=["row0", "label"])
+    else:
+        # Another store numbers its rows otherwise; where a spot lies is what identifies it.
+        both = reference.merge(run[["row1", "label", *_PLACE]], on=[*_PLACE, "label"])
+        both = both.drop_duplicates("row0").drop_duplicates("row1")
+    return both.sort_values("row0", ignore_index=True)
+
+
+def _same_tag(one: LoggedRun, other: LoggedRun, tag: str) -> bool:
+    value = one.tags.get(tag, "")
+    return value not in _UNKNOWN and value == other.tags.get(tag, "")
+
+
+def _fold_part(reference: RunRecord, run: RunRecord) -> pd.DataFrame:
+    try:
+        tables = reference.table("fold_metrics"), run.table("fold_metrics")
+        return fold_differences(*tables)
+    except StoreError:
+        return _no_folds()
+
+
+def _no_folds() -> pd.DataFrame:
+    columns = ["level", "metric", "mean", "lowest", "highest", "n_better", "n_folds"]
+    return pd.DataFrame(columns=columns)
