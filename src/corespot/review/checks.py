@@ -198,7 +198,7 @@ def check_model(evidence: Evidence) -> Check:
             f"({was[:12] or 'unknown'})",
             "restore them, or train again",
         )
-    return Check("model", True, f"{version}, its files as they were registered")
+    return Check("model", True, f"registered as {version}, its files as they were then")
 
 
 def check_reason(evidence: Evidence, comment: str) -> Check:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from corespot.audit.verdict.verdict import Word
 from corespot.errors import CorespotError
+from corespot.report.audit_shown import AuditView
 from corespot.review.decision import History, history_of
 from corespot.review.project import Project
 from corespot.review.run_record import RunRecord
@@ -46,6 +47,8 @@ class AuditFound:
         It in words, and what it cannot say.
     sha256 : str
         Digest of the file.
+    view : AuditView, optional
+        All of it, to be shown.
     """
 
     run_id: str
@@ -53,6 +56,7 @@ class AuditFound:
     sentence: str
     limitation: str
     sha256: str
+    view: AuditView | None = None
 
 
 @dataclass(frozen=True)
@@ -127,7 +131,7 @@ def _audit(record: RunRecord) -> AuditFound | Unknown:
     view = record.audit()
     if record.audit_digest() != digest:
         return Unknown("the audit is being written; look again in a minute")
-    return AuditFound(view.run_id, view.verdict, view.sentence, view.limitation, digest)
+    return AuditFound(view.run_id, view.verdict, view.sentence, view.limitation, digest, view)
 
 
 def _or_unknown(read: Callable[[], Found]) -> Found | Unknown:
