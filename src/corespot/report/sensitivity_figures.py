@@ -40,7 +40,7 @@ def sensitivity_spectrum(view: SensitivityView, *, n_points: int = 8000) -> go.F
     )
     for trace in sensitivity_traces(view, stretch, legend=True):
         figure.add_trace(trace, row=1, col=1)
-    _number_windows(figure, view, low, high)
+    number_windows(figure, view, low, high)
     figure.update_yaxes(
         title_text=f"sensitivity  {UNITS[view.of]}", row=1, col=1, zeroline=True, zerolinecolor=INK
     )
@@ -121,8 +121,8 @@ def _subtitle(view: SensitivityView) -> str:
     return text + (f", mean of {folds} folds" if folds > 1 else "")
 
 
-def _number_windows(figure: go.Figure, view: SensitivityView, low: float, high: float) -> None:
-    """Write the rank of the highest windows at their apex."""
+def number_windows(figure: go.Figure, view: SensitivityView, low: float, high: float) -> None:
+    """Write the rank of the highest windows between `low` and `high` at their apex."""
     if view.windows is None or view.windows.empty:
         return
     table = view.windows[view.windows["mz"].between(low, high)].sort_values("rank").head(10)

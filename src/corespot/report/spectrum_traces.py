@@ -153,7 +153,15 @@ def band_traces(
 
 
 def label_markers(
-    figure: go.Figure, markers: Sequence[Marker], low: float, high: float, *, xref: str, top: str
+    figure: go.Figure,
+    markers: Sequence[Marker],
+    low: float,
+    high: float,
+    *,
+    xref: str,
+    top: str,
+    letter: float = 0.0048,
+    most_rows: int | None = None,
 ) -> int:
     """Draw a dotted line and a name for every marker in the range; return the label rows used.
 
@@ -169,38 +177,39 @@ def label_markers(
         Name of the x axis (``"x"``, ``"x2"``).
     top : str
         Name of the y axis whose upper edge carries the labels.
+    letter : float
+        Width of a letter as a share of the axis; labels that would touch go on another row.
+    most_rows : int, optional
+        Rows of labels at most; a marker beyond them keeps its line.
     """
     right_ends: list[float] = []
+    lines, labels = [], []
     inside = [marker for marker in markers if low <= marker.mz <= high]
     for marker in sorted(inside, key=lambda marker: marker.mz):
+        lines.append(
+            {
+                **{"type": "line", "xref": xref, "yref": "paper", "y0": 0, "y1": 1},
+                **{"x0": marker.mz, "x1": marker.mz, "opacity": 0.7, "layer": "below"},
+                "line": {"color": MUTED, "width": 1, "dash": "dot"},
+            }
+        )
         text = f"{marker.name} {marker.mz:.1f}"
-        reach = (high - low) * 0.0048 * (len(text) + 2)
+        reach = (high - low) * letter * (len(text) + 2)
         level = next((i for i, end in enumerate(right_ends) if end < marker.mz), len(right_ends))
+        if most_rows is not None and level >= most_rows:
+            continue
         right_ends[level : level + 1] = [marker.mz + reach]
-        figure.add_shape(
-            type="line",
-            xref=xref,
-            yref="paper",
-            x0=marker.mz,
-            x1=marker.mz,
-            y0=0,
-            y1=1,
-            line={"color": MUTED, "width": 1, "dash": "dot"},
-            opacity=0.7,
-            layer="below",
+        labels.append(
+            {
+                **{"x": marker.mz, "xref": xref, "xanchor": "left"},
+                **{"y": 1, "yref": f"{top} domain", "yshift": 4 + 15 * level, "yanchor": "bottom"},
+                **{"text": plain(text), "showarrow": False},
+                "font": {"size": 11, "color": MUTED},
+            }
         )
-        figure.add_annotation(
-            x=marker.mz,
-            xref=xref,
-            y=1,
-            yref=f"{top} domain",
-            yshift=4 + 15 * level,
-            text=plain(text),
-            showarrow=False,
-            xanchor="left",
-            yanchor="bottom",
-            font={"size": 11, "color": MUTED},
-        )
+    # At once: plotly validates all of them anew whenever one is added.
+    figure.layout.shapes = [*figure.layout.shapes, *lines]
+    figure.layout.annotations = [*figure.layout.annotations, *labels]
     return len(right_ends)
 
 
