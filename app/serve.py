@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import logging
 import os
-import sys
 import threading
 import tomllib
 from pathlib import Path
@@ -15,7 +15,7 @@ from streamlit.web import cli
 ROUTER = Path(__file__).with_name("router.py")
 CONFIG = Path(__file__).parents[1] / ".streamlit" / "config.toml"
 #: Imported before the first visitor, and what only some views need, beside him.
-_FIRST = ("mlflow", "plotly.graph_objects", "app.chosen", "app.data.runs", "pyarrow.parquet")
+_FIRST = ("mlflow", "plotly.graph_objects", "pyarrow.parquet", "app.views.overview")
 _LATER = ("corespot.report.audit_figures", "corespot.report.run_sections", "corespot.tune.figures")
 
 
@@ -30,9 +30,24 @@ def main() -> None:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
     for name in _FIRST:
         importlib.import_module(name)
+    _open_the_store()
     threading.Thread(target=_import_later, daemon=True).start()
     options = {**_configured(), "server.port": given.port, "server.address": given.address}
     cli.main(["run", str(ROUTER), *(f"--{name}={value}" for name, value in options.items())])
+
+
+def _open_the_store() -> None:
+    """Read the runs once: the first reading of an MLflow store takes as long as all the rest."""
+    from app.data.runs import runs
+    from corespot.errors import CorespotError
+
+    logging.getLogger("streamlit").setLevel(logging.ERROR)  # it warns of readers without a page
+    try:
+        runs()
+    except CorespotError:
+        pass  # the page says what is the matter, and looks again
+    finally:
+        logging.getLogger("streamlit").setLevel(logging.INFO)
 
 
 def _configured() -> dict[str, str]:
@@ -51,4 +66,4 @@ def _import_later() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
