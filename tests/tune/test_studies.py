@@ -21,8 +21,9 @@ from corespot.tune.journal import open_storage
 from corespot.tune.liveness import WORKER, Worker
 from corespot.tune.outcome import fold_outcome, trials_table, tuning_outcome
 from corespot.tune.request import TuningRequest
-from corespot.tune.study import OpenStudy, best_trial, open_study, reserve
+from corespot.tune.study import OpenStudy, open_study, reserve
 from corespot.tune.training_part import split_again, take_training_part
+from corespot.tune.trial_rows import best_trial
 from corespot.tune.work import open_studies, work
 
 

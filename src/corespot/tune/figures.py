@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import optuna
 import plotly.graph_objects as go
@@ -11,7 +12,10 @@ from optuna.importance import FanovaImportanceEvaluator
 from optuna.trial import TrialState
 
 from corespot.report.theme import MUTED, PALETTE, apply_theme
-from corespot.tune.study import OpenStudy
+
+if TYPE_CHECKING:
+    # Whoever only looks at studies need not wait for the libraries that fit networks.
+    from corespot.tune.study import OpenStudy
 
 #: Fewer complete trials say nothing of importances.
 _FEWEST = 4
@@ -25,7 +29,11 @@ def study_figures(opened: OpenStudy) -> dict[str, go.Figure]:
     opened : OpenStudy
         A study with trials.
     """
-    study = opened.study
+    return figures_of(opened.study)
+
+
+def figures_of(study: optuna.Study) -> dict[str, go.Figure]:
+    """The same of a study of which no more than its trials is known."""
     figures = {}
     for name, draw in _DRAWN.items():
         with warnings.catch_warnings():

@@ -9,11 +9,12 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from corespot.train.estimator import default_settings
-from corespot.tune.attributes import ADAPTED, FINISHED, PRUNED_EARLY, ROLE
+from corespot.tune.attributes import ADAPTED, ROLE
 from corespot.tune.request import StudySubject, TuningRequest
 from corespot.tune.space import configured, encoded, published
+from corespot.tune.trial_rows import PUBLISHED, complete_first
 
-PUBLISHED, CONFIGURED = "published", "configured"
+CONFIGURED = "configured"
 
 
 def enqueue_first_trials(study: optuna.Study, subject: StudySubject) -> None:
@@ -41,25 +42,11 @@ def enqueue_first_trials(study: optuna.Study, subject: StudySubject) -> None:
         study.enqueue_trial(params, user_attrs=attributes)
 
 
-def published_trial(trials: Sequence[FrozenTrial]) -> FrozenTrial | None:
-    """The finished trial of the published setting, one that saw every fold if there is."""
-    return _complete_first([t for t in trials if t.user_attrs.get(ROLE) == PUBLISHED])
-
-
 def configured_trial(trials: Sequence[FrozenTrial], request: TuningRequest) -> FrozenTrial | None:
     """The finished trial of what ``params.yaml`` trains with now."""
     values, _ = configured(request.model, request.settings, request.space)
     wanted = encoded(values, request.space)
-    return _complete_first([t for t in trials if t.params == wanted])
-
-
-def _complete_first(trials: Sequence[FrozenTrial]) -> FrozenTrial | None:
-    finished = [t for t in trials if t.state in FINISHED]
-    return min(
-        finished,
-        key=lambda t: (t.state != TrialState.COMPLETE, bool(t.user_attrs.get(PRUNED_EARLY))),
-        default=None,
-    )
+    return complete_first([t for t in trials if t.params == wanted])
 
 
 def _outside_of_space(request: TuningRequest) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def open_storage(url: str | None, folder: Path) -> BaseStorage:
             return RDBStorage(url)
         except Exception as error:  # SQLAlchemy's drivers raise many kinds
             raise TuneError(
-                f"the Optuna storage {_without_password(url)} cannot be opened ({error}); check "
+                f"the Optuna storage {without_password(url)} cannot be opened ({error}); check "
                 "tune.storage in params.yaml, and that the driver is installed"
             ) from None
 
@@ -87,6 +87,7 @@ def _ends_line(stream: Any, end: int) -> bool:
     return bool(stream.read(1) == b"\n")
 
 
-def _without_password(url: str) -> str:
+def without_password(url: str) -> str:
+    """A storage URL as it may be shown."""
     scheme, _, rest = url.partition("://")
     return f"{scheme}://{rest.rpartition('@')[2]}"

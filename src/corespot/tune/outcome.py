@@ -2,48 +2,28 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from statistics import fmean
 from typing import Any
 
 import pandas as pd
-from optuna.trial import FrozenTrial, TrialState
 
 from corespot.errors import TuneError
 from corespot.tune.attributes import (
     ADAPTED,
     FINISHED,
-    PRUNED_EARLY,
     REASON,
-    RETRY_OF,
-    ROLE,
     SAME_AS,
-    SMALLER_BATCH_OF,
 )
-from corespot.tune.first_trials import configured_trial, published_trial
+from corespot.tune.first_trials import configured_trial
 from corespot.tune.request import TuningRequest
 from corespot.tune.space import decoded
-from corespot.tune.study import OpenStudy, best_trial
-
-#: Columns of the table of trials.
-COLUMNS = (
-    "study",
-    "repeat",
-    "fold",
-    "number",
-    "state",
-    "value",
-    "role",
-    "seconds",
-    "started",
-    "ended",
-    "params",
-    "inner_folds",
-    "reason",
-    "same_as",
-    "retry_of",
-    "smaller_batch_of",
+from corespot.tune.study import OpenStudy
+from corespot.tune.trial_rows import (
+    best_trial,
+    published_trial,
+    state_of,
+    trial_rows,
+    whole_value,
 )
 
 
@@ -63,49 +43,10 @@ def trials_table(opened: OpenStudy) -> pd.DataFrame:
         ``value`` is the mean over the inner folds that were seen; ``params`` and ``inner_folds``
         (number to value) are JSON.
     """
-    request, fold = opened.subject.request, opened.subject.fold
-    rows = []
-    for trial in opened.trials():
-        attributes = trial.user_attrs
-        params = decoded(trial.params, request.space)
-        rows.append(
-            {
-                "study": opened.study.study_name,
-                "repeat": fold.repeat,
-                "fold": fold.index,
-                "number": trial.number,
-                "state": state_of(trial),
-                "value": _value_so_far(trial),
-                "role": attributes.get(ROLE, ""),
-                "seconds": trial.duration.total_seconds() if trial.duration else None,
-                "started": trial.datetime_start,
-                "ended": trial.datetime_complete,
-                "params": json.dumps(params),
-                "inner_folds": json.dumps(
-                    {str(k): v for k, v in sorted(trial.intermediate_values.items())}
-                ),
-                "reason": attributes.get(REASON, ""),
-                "same_as": attributes.get(SAME_AS),
-                "retry_of": attributes.get(RETRY_OF),
-                "smaller_batch_of": attributes.get(SMALLER_BATCH_OF),
-            }
-        )
-    table = pd.DataFrame(rows, columns=list(COLUMNS))
-    whole = ["same_as", "retry_of", "smaller_batch_of"]
-    return table.astype({**dict.fromkeys(whole, "Int64"), "value": float, "seconds": float})
-
-
-def _value_so_far(trial: FrozenTrial) -> float | None:
-    # Of a trial that ended after an epoch, Optuna keeps the last value as the trial's.
-    seen = list(trial.intermediate_values.values())
-    return fmean(seen) if seen else None
-
-
-def state_of(trial: FrozenTrial) -> str:
-    """How a trial ended, in a reader's words."""
-    if trial.state == TrialState.COMPLETE and trial.user_attrs.get(PRUNED_EARLY):
-        return "pruned early"
-    return {"FAIL": "failed"}.get(trial.state.name, trial.state.name.lower())
+    space, fold = opened.subject.request.space, opened.subject.fold
+    return trial_rows(
+        opened.study, (fold.repeat, fold.index), lambda params: decoded(params, space)
+    )
 
 
 def fold_outcome(opened: OpenStudy) -> dict[str, Any]:
@@ -130,7 +71,7 @@ def fold_outcome(opened: OpenStudy) -> dict[str, Any]:
     states = [state_of(trial) for trial in trials]
     about = opened.study.user_attrs
     value = float(best.values[0])
-    base = _whole_value(published)
+    base = whole_value(published)
     return {
         "repeat": subject.fold.repeat,
         "fold": subject.fold.index,
@@ -151,7 +92,7 @@ def fold_outcome(opened: OpenStudy) -> dict[str, Any]:
         "best_value": value,
         "published_value": base,
         "published_adapted": (published.user_attrs.get(ADAPTED) if published else None) or {},
-        "configured_value": _whole_value(configured),
+        "configured_value": whole_value(configured),
         "gain": None if base is None else value - base,
         "settings": decoded(best.params, request.space),
     }
@@ -173,13 +114,6 @@ def tuning_outcome(request: TuningRequest, studies: Sequence[OpenStudy]) -> dict
     }
 
 
-def _whole_value(trial: FrozenTrial | None) -> float | None:
-    """Value of a trial that saw every inner fold."""
-    if trial is None or trial.state != TrialState.COMPLETE:
-        return None
-    return None if trial.user_attrs.get(PRUNED_EARLY) else float(trial.values[0])
-
-
 def _note(request: TuningRequest) -> str:
     if request.tune.nested:
         return "tuned inside the training part of each fold"
@@ -195,7 +129,7 @@ def progress_rows(studies: Sequence[OpenStudy]) -> list[dict[str, object]]:
     for opened in studies:
         trials = opened.trials()
         states = [state_of(trial) for trial in trials]
-        best, base = best_trial(trials), _whole_value(published_trial(trials))
+        best, base = best_trial(trials), whole_value(published_trial(trials))
         rows.append(
             {
                 "study": opened.study.study_name,

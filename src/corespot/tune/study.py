@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,7 +14,7 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from corespot.seeding import derive_seed
-from corespot.tune.attributes import CRASHED, FINISHED, PRUNED_EARLY
+from corespot.tune.attributes import CRASHED, FINISHED
 from corespot.tune.first_trials import enqueue_first_trials
 from corespot.tune.liveness import Worker
 from corespot.tune.pruning import optuna_pruner
@@ -126,14 +125,6 @@ def make_sampler(name: Sampler, seed: int) -> BaseSampler:
         if name == "gp":
             return GPSampler(seed=seed, deterministic_objective=False)
         return TPESampler(seed=seed, multivariate=True, constant_liar=True)
-
-
-def best_trial(trials: Sequence[FrozenTrial]) -> FrozenTrial | None:
-    """The best trial that saw every inner fold, the first of equals."""
-    whole = [
-        t for t in trials if t.state == TrialState.COMPLETE and not t.user_attrs.get(PRUNED_EARLY)
-    ]
-    return max(whole, key=lambda t: (float(t.values[0]), -t.number), default=None)
 
 
 def _describe(study: optuna.Study, subject: StudySubject) -> None:
