@@ -15,8 +15,8 @@ from corespot.report.comparison_figures import ProfilesView, profiles_compared
 #: More curves than this hide each other.
 _MOST_OVERLAID = 2
 CORRELATED = (
-    "Correlation over all m/z bins. 1: the models look at the same; 0: at nothing in common; "
-    "empty: the m/z axes differ. Models that look at the same can share the same artifact."
+    "Over all m/z bins; 1: the models look at the same, 0: at nothing in common, empty: the m/z "
+    "axes differ. Models that look at the same can share the same artifact."
 )
 
 
@@ -31,14 +31,15 @@ def section(runs: list[LoggedRun], labels: list[str], colours: dict[str, str]) -
     classes = list(dict.fromkeys(name for one in profiles.values() for name in one.classes))
     start = min(float(one.axis.mz[0]) for one in profiles.values())
     stop = max(float(one.axis.mz[-1]) for one in profiles.values())
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True):
         name = st.selectbox("Towards", classes, width=180)
+        n_shown = sum(name in one.classes for one in profiles.values())
         low = st.number_input("m/z from", start, stop, start, step=10.0, format="%.2f", width=150)
         high = st.number_input("to", start, stop, stop, step=10.0, format="%.2f", width=150)
         how = st.segmented_control(
             "Curves",
             ["overlaid", "one above the other"],
-            default="overlaid" if len(profiles) <= _MOST_OVERLAID else "one above the other",
+            default="overlaid" if n_shown <= _MOST_OVERLAID else "one above the other",
         )
     without = [label for label, one in profiles.items() if name not in one.classes]
     if without:
@@ -67,7 +68,7 @@ def _correlations(profiles: dict[str, SensitivityProfile], name: str) -> None:
         return
     if len(alike) == 1:
         value = float(alike["correlation"].iloc[0])
-        said = f"{value:.2f}" if pd.notna(value) else "not defined, the m/z axes differ"
+        said = f"{value:.2f}".replace("-", "−") if pd.notna(value) else "not defined"
         st.caption(shown.literal(f"Correlation of the two profiles: {said}. {CORRELATED}"))
         return
     shown.table(alike.round({"correlation": 3}), "correlations of profiles")

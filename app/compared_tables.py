@@ -53,16 +53,15 @@ def worded(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def headlines(runs: Sequence[LoggedRun], labels: Sequence[str]) -> tuple[pd.DataFrame, str]:
-    """Every level and metric, a column a run; and the name of the table."""
+def headlines(runs: Sequence[LoggedRun], labels: Sequence[str]) -> pd.DataFrame:
+    """Every level and metric, a column a run."""
     rows = []
     for level, title in LEVEL_TITLES.items():
         for metric, name in METRIC_NAMES.items():
             values = [run.metrics.get(f"{level}_{metric}", np.nan) for run in runs]
             rows.append({"level": title, "metric": name, **dict(zip(labels, values, strict=True))})
     table = pd.DataFrame(rows)
-    table[list(labels)] = table[list(labels)].astype(float).round(4)
-    return table, "metrics"
+    return table.astype(dict.fromkeys(labels, float))
 
 
 def fold_accuracies(table: pd.DataFrame, run: LoggedRun, label: str) -> pd.DataFrame:

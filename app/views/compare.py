@@ -53,7 +53,7 @@ def main() -> None:
         ("Sensitivity", compared_profiles.section),
         ("What differs", _settings),
     ):
-        st.header(heading)
+        st.subheader(heading)
         with shown.told():
             section(runs, labels, colours)
 
@@ -107,8 +107,10 @@ def _differences(runs: list[LoggedRun], labels: list[str], colours: dict[str, st
         )
         shown.table(compared_tables.worded(both), f"differences {metric}", whole=both)
         st.caption(shown.literal(PAIRED))
-    st.subheader("All metrics")
-    shown.table(*compared_tables.headlines(runs, labels))
+    st.markdown("**All metrics**")
+    every = compared_tables.headlines(runs, labels)
+    three = st.column_config.NumberColumn(format="%.3f")
+    shown.table(every, "metrics", column_config=dict.fromkeys(labels, three))
     st.caption(shown.literal(HEADLINES))
 
 

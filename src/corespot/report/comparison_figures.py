@@ -171,7 +171,10 @@ def profiles_compared(view: ProfilesView, *, n_points: int = 3000) -> go.Figure:
     height = 200 + (150 * n_rows if view.stacked else 260) + 16 * rows
     plot = height - 168 - 16 * rows
     figure.update_layout(legend={"y": 1 + (10 + 16 * rows) / plot})
-    subtitle = "each divided by its root mean square over the whole axis: shapes, not strengths"
+    subtitle = (
+        "each divided by its root mean square over the whole axis: shapes, not strengths; "
+        "a narrow range shows every bin"
+    )
     return apply_theme(figure, title=title, subtitle=subtitle, height=height, top=112 + 16 * rows)
 
 

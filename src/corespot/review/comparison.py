@@ -11,6 +11,7 @@ import pandas as pd
 from corespot.errors import StoreError
 from corespot.evaluate.aggregate import spot_units
 from corespot.evaluate.paired import PAIRED_METRICS, paired_differences
+from corespot.report.verdict_badge import FLAGGED, VERDICT_STYLES
 from corespot.review.run_record import RunRecord
 from corespot.tracking.reading import LoggedRun
 
@@ -157,8 +158,8 @@ def fold_differences(reference: pd.DataFrame, run: pd.DataFrame) -> pd.DataFrame
 
 
 def labels_of(runs: Sequence[LoggedRun]) -> list[str]:
-    """A short name for each of up to six runs that no other has: ``A  LP isotopenet``."""
-    return [f"{letter}  {run.name}" for letter, run in zip(LETTERS, runs, strict=False)]
+    """A name for each of up to six runs that no other has, flags marked: ``A  LP conv1d ▲``."""
+    return [f"{letter}  {run.name}{_flag(run)}" for letter, run in zip(LETTERS, runs, strict=False)]
 
 
 def cautions(runs: Sequence[LoggedRun]) -> list[str]:
@@ -187,6 +188,12 @@ def cautions(runs: Sequence[LoggedRun]) -> list[str]:
     if any(run.tags.get("git_dirty") == "true" for run in runs):
         found.append("At least one run was made from a working tree with uncommitted changes.")
     return found
+
+
+def _flag(run: LoggedRun) -> str:
+    word = run.tags.get("audit.verdict", "")
+    marks = {str(one): VERDICT_STYLES[one].mark for one in FLAGGED}
+    return f" {marks[word]}" if word in marks else ""
 
 
 def _side(
