@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from corespot.axis import MzAxis
-from corespot.report.gallery import Gallery, Neighbourhood
+from corespot.report.gallery import Gallery, Neighbourhood, neighbourhood
 from corespot.report.spectrum_traces import Stretch, curve_traces
 from corespot.report.theme import (
     BLUES,
@@ -23,6 +23,7 @@ from corespot.report.theme import (
     empty_figure,
     even_scale,
     plain,
+    two_colours,
 )
 
 _N_COLUMNS, _PANEL_PX, _GAP_PX = 3, 210, 84
@@ -104,6 +105,45 @@ def gallery_figure(
     if neighbourhoods:
         note += f"; square: {plain(map_title)} round the spot"
     return apply_theme(figure, title=gallery.title, subtitle=note, height=height + 186, top=116)
+
+
+def spots_of_gallery(
+    gallery: Gallery,
+    table: pd.DataFrame,
+    class_means: Mapping[str, npt.NDArray[np.floating]],
+    axis: MzAxis,
+    spectra: npt.NDArray[np.floating],
+    *,
+    with_maps: bool,
+) -> go.Figure:
+    """A gallery with, for models that look at patches, what surrounds each spot.
+
+    Parameters
+    ----------
+    gallery : Gallery
+        One of `corespot.report.gallery.pick_galleries`.
+    table : DataFrame
+        Spot table that it was picked from.
+    class_means, axis, spectra
+        As for `gallery_figure`.
+    with_maps : bool
+        Whether the model sees more than one spot at a time.
+    """
+    classes = list(class_means)
+    two = len(classes) == 2
+    column = f"prob_{classes[0]}" if two else "probability"
+    around = None
+    if with_maps:
+        around = [neighbourhood(table, spot, column) for _, spot in gallery.spots.iterrows()]
+    return gallery_figure(
+        gallery,
+        spectra,
+        class_means,
+        axis,
+        neighbourhoods=around,
+        map_title=f"probability of {classes[0] if two else 'the predicted class'}",
+        map_colours=two_colours(*colours_of(classes).values()) if two else BLUES,
+    )
 
 
 def _half(

@@ -112,7 +112,12 @@ def grids_of(table: pd.DataFrame) -> list[SpotGrid]:
 
 
 def map_axes(
-    grids: Sequence[SpotGrid], n_columns: int, *, rows_named: bool
+    grids: Sequence[SpotGrid],
+    n_columns: int,
+    *,
+    rows_named: bool,
+    page_px: int = _PAGE_PX,
+    highest_px: int = _HIGHEST_PX,
 ) -> tuple[dict[str, Any], list[tuple[str, str]], int]:
     """Axes for maps in rows and columns, every cell a square.
 
@@ -124,6 +129,8 @@ def map_axes(
         Maps a row.
     rows_named : bool
         Whether a row shows one grid, named at its left, or several, each named above it.
+    page_px, highest_px : int
+        Width that the figure is likely to have, and most height of a map, in pixels.
 
     Returns
     -------
@@ -138,14 +145,14 @@ def map_axes(
     if not rows_named:
         rows = [list(grids[at : at + n_columns]) for at in range(0, len(grids), n_columns)]
     width = (1 - _GAP * (n_columns - 1)) / n_columns
-    width_px = width * (_PAGE_PX - _RIGHT_PX - (_LEFT_PX if rows_named else _RIGHT_PX))
+    width_px = width * (page_px - _RIGHT_PX - (_LEFT_PX if rows_named else _RIGHT_PX))
     gap_px = 30 if rows_named else 34
     heights = [
         float(
             np.clip(
                 max(width_px * grid.index.shape[0] / grid.index.shape[1] for grid in row),
                 _LOWEST_PX,
-                _HIGHEST_PX,
+                highest_px,
             )
         )
         for row in rows

@@ -16,8 +16,8 @@ from corespot.report.ablation_figures import ablation, ablation_table
 from corespot.report.audit_shown import AuditView
 from corespot.report.embedding_figures import embedding_maps
 from corespot.report.fold_figures import fold_boxes
-from corespot.report.gallery import neighbourhood, pick_galleries
-from corespot.report.gallery_figures import gallery_figure
+from corespot.report.gallery import pick_galleries
+from corespot.report.gallery_figures import spots_of_gallery
 from corespot.report.leakage_figures import leakage_gap
 from corespot.report.overview_tables import reliability_table
 from corespot.report.prediction_figures import confusion, reliability
@@ -25,7 +25,7 @@ from corespot.report.run_tables import RunTables
 from corespot.report.segmentation_figures import segmentation
 from corespot.report.spot_table import COLUMNS
 from corespot.report.tables import LEVELS
-from corespot.report.theme import BLUES, colours_of, plain, two_colours
+from corespot.report.theme import plain
 from corespot.report.tissue_figures import tissue_maps
 from corespot.report.training_figures import learning_curves
 from corespot.report.value_maps import spot_value_maps
@@ -120,24 +120,19 @@ def maps(one: ModelRun) -> Figures:
 
 def galleries(one: ModelRun) -> Figures:
     """Single spots: confidently right, confidently wrong, least confident."""
-    two = len(one.classes) == 2
-    column = f"prob_{one.classes[0]}" if two else "probability"
     means = dict(zip(one.classes, one.run.class_means[one.task], strict=True))
-    figures = {}
-    for name, gallery in pick_galleries(one.spots).items():
-        around = None
-        if entry(one.model).input != "spectrum":
-            around = [neighbourhood(one.spots, s, column) for _, s in gallery.spots.iterrows()]
-        figures[f"gallery_{name}"] = gallery_figure(
+    store = one.run.store
+    return {
+        f"gallery_{name}": spots_of_gallery(
             gallery,
-            one.run.store.take(gallery.spots["row"].to_numpy(dtype=np.int64)),
+            one.spots,
             means,
-            one.run.store.axis,
-            neighbourhoods=around,
-            map_title=f"probability of {one.classes[0] if two else 'the predicted class'}",
-            map_colours=two_colours(*colours_of(one.classes).values()) if two else BLUES,
+            store.axis,
+            store.take(gallery.spots["row"].to_numpy(dtype=np.int64)),
+            with_maps=entry(one.model).is_spatial,
         )
-    return figures
+        for name, gallery in pick_galleries(one.spots).items()
+    }
 
 
 def embedding(one: ModelRun) -> Figures:

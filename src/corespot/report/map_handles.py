@@ -1,0 +1,102 @@
+"""What answers to the mouse on a map: heat maps cannot be selected in and give no points."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from corespot.report.map_grid import SpotGrid
+from corespot.report.theme import plain
+from corespot.report.tissue_layers import Layer
+
+#: Most places of a figure that answer: each is an element of the page, with a text.
+MOST_HANDLES = 2_500
+
+
+class Handles:
+    """Places that answer to the mouse: heat maps cannot be selected in, and give no points.
+
+    One a spot where there are few; in larger maps one for a square of spots of a core, which
+    then speaks of the core.
+    """
+
+    def __init__(
+        self, table: pd.DataFrame, votes: pd.DataFrame, layers: Sequence[Layer], *, budget: int
+    ) -> None:
+        self.table, self.votes = table, votes
+        x, y = (table[name].to_numpy(dtype=np.int64) for name in ("x", "y"))
+        number = table["number"].to_numpy(dtype=np.int64)
+        file = pd.factorize(table["file"].astype(str))[0]
+        self.step, kept = 1, np.arange(len(table))
+        while len(kept) > budget:
+            self.step += 1
+            squares = np.stack([file, number, x // self.step, y // self.step], axis=1)
+            kept = np.sort(np.unique(squares, axis=0, return_index=True)[1])
+            if self.step > 64:
+                kept = kept[:budget]
+        self.kept = np.zeros(len(table), dtype=bool)
+        self.kept[kept] = True
+        self.texts = self._of_spots(layers) if self.step == 1 else self._of_cores()
+
+    def of(self, grid: SpotGrid, width_px: float, place: Mapping[str, str]) -> go.Scatter:
+        """Invisible points on one map."""
+        rows = grid.index[grid.index >= 0]
+        rows = rows[self.kept[rows]]
+        cell_px = width_px / grid.index.shape[1]
+        shift = (self.step - 1) / 2
+        return go.Scatter(
+            x=(self.table["x"].to_numpy()[rows] + shift).astype(np.float32),
+            y=(self.table["y"].to_numpy()[rows] + shift).astype(np.float32),
+            mode="markers",
+            marker={
+                "symbol": "square",
+                "opacity": 0,
+                "size": float(np.clip(self.step * cell_px, 5, 28)),
+            },
+            selected={"marker": {"opacity": 0}},
+            unselected={"marker": {"opacity": 0}},
+            customdata=self.table["number"].to_numpy(dtype=np.int32)[rows],
+            text=[self.texts[row] for row in rows],
+            hovertemplate="%{text}<extra></extra>",
+            showlegend=False,
+            **place,
+        )
+
+    def _of_cores(self) -> list[str]:
+        core = [
+            f"<b>{plain(one.core)}</b>, {_patient(one.patient)}<br>"
+            f"label {plain(one['class'] or 'not known')}, called {plain(one.by_majority)} "
+            f"({one[f'votes_{one.by_majority}']} of {one.spots} spots)"
+            for _, one in self.votes.iterrows()
+        ]
+        return [core[number] for number in self.table["number"]]
+
+    def _of_spots(self, layers: Sequence[Layer]) -> list[str]:
+        table = self.table
+        true = table["truth" if "truth" in table else "class"].astype(str)
+        texts = [
+            f"<b>{plain(core)}</b>, {_patient(patient)}<br>truth {plain(truth or 'not known')}, "
+            f"predicted {plain(predicted)} {probability:.2f}"
+            for core, patient, truth, predicted, probability in zip(
+                table["core"],
+                table["patient"].fillna(""),
+                true,
+                table["predicted"],
+                table["probability"],
+                strict=True,
+            )
+        ]
+        for layer in layers:
+            if layer.texts is not None and not layer.name.startswith("probability"):
+                texts = [
+                    f"{text}<br>{plain(layer.name)}: {more}"
+                    for text, more in zip(texts, layer.texts, strict=True)
+                ]
+        return texts
+
+
+def _patient(name: object) -> str:
+    return f"patient {plain(name)}" if str(name) else "patient not known"
