@@ -117,9 +117,9 @@ def _progress(study: Any) -> None:
     about = study.about
     st.caption(
         literal(
-            f"Values: {about.get('metric', 'balanced accuracy')} over {about.get('inner_folds', '?')} "
-            f"inner folds, grouped by {_grouping(about)}. Pruned trials lost to "
-            "the best one, fold by fold, and were stopped; they count as finished."
+            f"Values: {about.get('metric', 'balanced accuracy')} over "
+            f"{about.get('inner_folds', '?')} inner folds, grouped by {_grouping(about)}. Pruned "
+            "trials lost to the best one, fold by fold, and were stopped; they count as finished."
         )
     )
     if state["silent"]:

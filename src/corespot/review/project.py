@@ -58,6 +58,18 @@ class Project:
             return {}
         return found if isinstance(found, Mapping) else {}
 
+    @property
+    def cohort(self) -> Path | None:
+        """Folder of its cohort as ``params.yaml`` names it; ``None`` where it names none."""
+        named = self._plain.get("cohort")
+        return self.root / str(named) if named else None
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Names of its tasks, also where ``params.yaml`` cannot be validated."""
+        named = self._plain.get("tasks")
+        return tuple(str(name) for name in named) if isinstance(named, Mapping) else ()
+
     def data_hash(self) -> str:
         """DVC's hash of the spectra store as it is now, ``unknown`` where DVC has none.
 
