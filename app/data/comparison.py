@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import pandas as pd
 import streamlit as st
 
-from app.data.runs import LoggedRun, project, record, runs
+from app.data.runs import RUNS_FRESH, LoggedRun, client, project, record, runs
+from corespot.errors import TrackingError
 from corespot.review.comparison import PairedRuns, compare_runs
 from corespot.review.run_table import run_table
+from corespot.tracking.registry import standings
+
+_Standings: TypeAlias = dict[str, tuple[str, ...]]
 
 
 def table_of_runs() -> pd.DataFrame:
     """All runs as a table, newest first; see `run_table`. Not to be changed in place."""
-    listed = runs()
-    return _table_of_runs(id(listed), listed)[1]
+    listed, standing = runs(), _standings(project().tracking_uri)
+    return _table_of_runs(id(listed), id(standing), listed, standing)[2]
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
-def _table_of_runs(made: int, _runs: list[LoggedRun]) -> tuple[list[LoggedRun], pd.DataFrame]:
-    # The list is kept, too: as long as it lives no other one bears its number.
-    return _runs, run_table(_runs)
+def _table_of_runs(
+    made: int, standing: int, _runs: list[LoggedRun], _standing: _Standings
+) -> tuple[list[LoggedRun], _Standings, pd.DataFrame]:
+    # What it was made from is kept, too: as long as that lives nothing else bears its number.
+    return _runs, _standing, run_table(_runs, _standing)
+
+
+@st.cache_resource(ttl=RUNS_FRESH, show_spinner=False)
+def _standings(uri: str) -> _Standings:
+    try:
+        return standings(client())
+    except TrackingError:
+        # Some stores have no registry; the runs can be looked at all the same.
+        return {}
 
 
 def paired(reference: LoggedRun, run: LoggedRun) -> PairedRuns:

@@ -82,13 +82,13 @@ def main() -> None:
 def _asked(table: pd.DataFrame) -> tuple[RunFilter, str]:
     """What the boxes above the table ask for."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        text = st.text_input("Name", placeholder="part of the name", width=180)
+        text = st.text_input("Name", placeholder="part of the name", width=160)
         tasks = _box(table, "task", "Task")
         models = _box(table, "model", "Model")
         verdicts = _box(table, "verdict", "Verdict")
         cohorts = _box(table, "cohort", "Cohort") if table["cohort"].nunique() > 1 else []
         versions = _box(table, "data", "Data version") if table["data"].nunique() > 1 else []
-        order = st.selectbox("Order", list(ORDERS), width=210)
+        order = st.selectbox("Order", list(ORDERS), width=185)
         latest = st.checkbox("Latest of each model only")
     wanted = RunFilter(tasks, models, verdicts, cohorts, versions, text or "", latest)
     return wanted, str(order)
@@ -104,7 +104,7 @@ def _box(table: pd.DataFrame, column: str, label: str) -> list[str]:
         values,
         format_func=lambda value: _worded(value) if column == "verdict" else str(value),
         placeholder="all",
-        width=180,
+        width=160,
     )
 
 
@@ -136,7 +136,7 @@ def _pick(found: pd.DataFrame) -> list[str]:
 
 def _rounded(styled: Styler) -> Styler:
     formats: dict[Any, Any] = {
-        **dict.fromkeys(_NUMBERS, "{:.3f}"),
+        **dict.fromkeys(_NUMBERS, lambda value: f"{value:.3f}".replace("-", "−")),
         "artifact share": "{:.0f} %",
         "started (UTC)": "{:%Y-%m-%d %H:%M}",
     }
@@ -147,7 +147,8 @@ def _columns() -> dict[str, Any]:
     widths = {
         **{"task": 70, "model": 105, "verdict": 122, "spots": 60, "95 % interval": 108},
         **{"cores": 60, "patients": 72, "artifact share": 98, "leakage gap": 93},
-        **{"train–test gap": 98, "quartiles": 105, "started (UTC)": 130},
+        **{"train–test gap": 98, "quartiles": 105, "decision": 112},
+        **{"started (UTC)": 125, "data": 80},
     }
     return {
         # Pinned columns are written in grey: the verdict is none of them.

@@ -91,6 +91,11 @@ def test_the_latest_decision_counts_and_garbage_does_not() -> None:
     assert run_table([logged(1, tags=broken)])["decision"].tolist() == [""]
 
 
+def test_standing_in_the_registry_is_that_of_the_run() -> None:
+    table = run_table([logged(2), logged(1)], {logged(1).run_id: ("candidate", "champion")})
+    assert table["registry"].tolist() == ["", "candidate, champion"]
+
+
 def test_filters_pass_what_they_say_and_text_is_no_pattern() -> None:
     table = run_table(
         [

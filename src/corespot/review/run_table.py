@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -52,13 +52,17 @@ class RunFilter:
     latest: bool = False
 
 
-def run_table(runs: Sequence[LoggedRun]) -> pd.DataFrame:
+def run_table(
+    runs: Sequence[LoggedRun], standings: Mapping[str, Sequence[str]] | None = None
+) -> pd.DataFrame:
     """One row a run, in the order given.
 
     Parameters
     ----------
     runs : sequence of LoggedRun
         Runs of whole models.
+    standings : mapping of str to sequence of str
+        Aliases in the registry, by run.
 
     Returns
     -------
@@ -69,9 +73,10 @@ def run_table(runs: Sequence[LoggedRun]) -> pd.DataFrame:
         ``spot``, ``core``, ``patient``: balanced accuracy, with ``_q1``, ``_q3`` (over folds or
         repeats) and ``_low``, ``_high`` (95 %, over patients); ``artifact_share``,
         ``leakage_gap``, ``train_test_gap``; ``mitigation``, ``optimistic``, ``tuned``;
-        ``decision``, ``reviewer``. What was not logged is NaN or empty.
+        ``decision``, ``reviewer``, ``registry``. What was not logged is NaN or empty.
     """
     table = pd.DataFrame([_row(run) for run in runs], columns=_columns())
+    table["registry"] = [", ".join((standings or {}).get(run.run_id, ())) for run in runs]
     table["started"] = pd.to_datetime(table["started"], utc=True)
     return table
 

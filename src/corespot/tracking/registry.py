@@ -223,6 +223,28 @@ def champions(client: Any) -> list[ModelVersion]:
                 return found
 
 
+def standings(client: Any) -> dict[str, tuple[str, ...]]:
+    """Aliases that the models of runs bear now, ``{run_id: ("candidate", "champion")}``.
+
+    Raises
+    ------
+    TrackingError
+        If the registry cannot be read.
+    """
+    found: dict[str, set[str]] = {}
+    token: str | None = None
+    with mlflow_told("the model registry cannot be read"):
+        while True:
+            page = client.search_registered_models(max_results=_PAGE, page_token=token)
+            for model in page:
+                for alias, number in model.aliases.items():
+                    version = _version(client.get_model_version(model.name, str(number)))
+                    found.setdefault(version.run_id, set()).add(str(alias))
+            token = page.token
+            if not token:
+                return {run_id: tuple(sorted(aliases)) for run_id, aliases in found.items()}
+
+
 def _make_sure_of(client: Any, name: str, run: LoggedRun) -> None:
     """Make a registered model if there is none of this name."""
     from mlflow.exceptions import MlflowException
