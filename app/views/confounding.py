@@ -1,17 +1,161 @@
-"""confounding."""
+"""Whether a model owes its accuracy to how the spectra were measured, and what helped."""
 
 from __future__ import annotations
 
+import pandas as pd
 import streamlit as st
 
-from app import chosen
+from app import chosen, shown
+from app.data import evidence
+from app.data import runs as data
+from app.data.runs import LoggedRun
+from app.exhibit import exhibit
+from corespot.report.audit_card import VerdictCard, VerdictLimits
+from corespot.report.audit_shown import AuditView
+from corespot.report.audit_tables import (
+    control_core_table,
+    leakage_table,
+    lines_table,
+    readings_table,
+    second_cohort_table,
+)
+from corespot.report.design_parts import design_parts
+from corespot.report.mitigation_figures import before_after_figure
+from corespot.report.mitigation_record import MitigationRecord
+
+_WIDE = st.column_config.TextColumn(width="large")
 
 
 def main() -> None:
     """Show the view."""
-    st.title("confounding")
+    st.title("Confounding")
     run = chosen.one_run()
-    st.text(run.name)
+    if "audit.verdict" in run.tags:
+        with shown.told():
+            _audited(run, data.audit(run))
+    else:
+        _not_audited(run)
+    with shown.told():
+        _design(run)
+
+
+def _audited(run: LoggedRun, view: AuditView) -> None:
+    shown.drawn(VerdictCard(view, brief=True))
+    figures = evidence.exhibits(run)
+    with st.container(horizontal=True, gap="large"):
+        with st.container(width=520):
+            exhibit(figures["audit_shares"], "shares", height=320)
+        with st.container(width=520):
+            exhibit(figures["audit_scores"], "scores", height=320)
+    shown.drawn(VerdictLimits(view))
+    with shown.told():
+        _before_after(run, view)
+    st.subheader("Where the model looks")
+    st.caption(
+        "Peptides can only be on peaks. Sensitivity elsewhere is to the measurement: baseline, "
+        "noise, matrix."
+    )
+    for name, figure in figures.items():
+        if name.startswith("audit_sensitivity_"):
+            exhibit(figure, name)
+    st.subheader("What else was looked at")
+    with st.container(horizontal=True, gap="large"):
+        with st.container(width=520):
+            exhibit(figures["audit_negative_controls"], "controls", height=320)
+        with st.container(width=520):
+            exhibit(figures["audit_label_by_tma"], "layout", more="Colour: number of patients.")
+    for name in ("audit_windows", "audit_tma_sensitivity"):
+        if name in figures:
+            exhibit(figures[name], name)
+    if "audit_windows" not in figures:
+        _reason(view, "shared_windows", "Windows of the label and of the TMA")
+    _tables(view)
+    _help(view)
+
+
+def _tables(view: AuditView) -> None:
+    st.subheader("All that was measured")
+    wide = {"what it says": _WIDE, "value": st.column_config.TextColumn(width="medium")}
+    shown.table(readings_table(view), f"readings {view.task} {view.model}", column_config=wide)
+    for table, name, indicator in (
+        (second_cohort_table(view), "Second cohort", "counterfactual_drop"),
+        (control_core_table(view), "Control cores", "control_share"),
+        (leakage_table(view), "Leakage within classes", "leakage"),
+        (lines_table(view), "Lines of this model", ""),
+    ):
+        if table is None or table.empty:
+            _reason(view, indicator, name)
+            continue
+        st.markdown(f"**{name}**")
+        shown.table(table, f"{name} {view.task} {view.model}")
+
+
+def _help(view: AuditView) -> None:
+    if not view.ways_out and not view.design:
+        return
+    st.subheader("What may help")
+    if view.ways_out:
+        st.write("Training anew, with a way out of confounding:")
+        for way, why in view.ways_out:
+            st.markdown(f"**{shown.literal(way)}**: {shown.literal(why)}")
+        names = tuple(name for name, _ in view.ways_out)
+        st.code(evidence.mitigate_command(view.task, view.model, names), language="sh")
+        st.caption("It trains and audits again, and logs a run of its own beside this one.")
+    if view.design:
+        st.write("Measuring anew:")
+        for text in view.design:
+            st.text(text)
+
+
+def _before_after(run: LoggedRun, view: AuditView) -> None:
+    """Every way out that was tried on this model, or that made this run."""
+    made = [run] if "mitigation" in run.tags else evidence.mitigated_from(run)
+    if not made:
+        return
+    st.subheader("Before and after a way out")
+    records: list[tuple[LoggedRun, MitigationRecord]] = []
+    for one in made:
+        with shown.told():
+            records.append((one, evidence.before_after(one)))
+    if not records:
+        return
+    line = view.thresholds.lines.get("artifact_share")
+    figure = before_after_figure([one for _, one in records], chance=view.chance, line=line)
+    exhibit(figure, "before and after")
+    for one, record in records:
+        if record.after.sentence:
+            st.text(f"With {record.name}: {record.after.sentence}")
+        table = record.table()
+        with st.expander(f"With {shown.literal(record.name)}, in numbers"):
+            shown.table(table, f"before and after {one.run_id[:8]}")
+
+
+def _not_audited(run: LoggedRun) -> None:
+    st.info(
+        "This run was not audited: whether it is confounded is not known.",
+        icon=":material/info:",
+    )
+    st.write("To audit every model of the project, in its folder:")
+    st.code("dvc repro audit", language="sh")
+
+
+def _design(run: LoggedRun) -> None:
+    st.subheader(f"Design of the task {shown.literal(run.task)}")
+    same = evidence.data_is_that_of(run)
+    st.caption(
+        "Which classes were measured where. Of the data the project holds now"
+        + (", which this run has read." if same else "; **this run has read other data**.")
+    )
+    for at, part in enumerate(design_parts(evidence.design(run.task))):
+        if isinstance(part, pd.DataFrame):
+            shown.table(part, f"design {run.task} {at}")
+        else:
+            st.text(str(part))
+
+
+def _reason(view: AuditView, indicator: str, name: str) -> None:
+    reason = view.readings.not_applicable().get(indicator, "it was not measured")
+    st.caption(f"{name}: not applicable. {shown.literal(reason[:1].upper() + reason[1:])}.")
 
 
 if __name__ == "__main__":

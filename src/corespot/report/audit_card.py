@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 
@@ -18,28 +20,60 @@ class VerdictCard(Drawn):
     ----------
     view : AuditView
         The audit.
+    brief : bool
+        Only the word and the sentence, as wide as the page; `VerdictLimits` says the rest.
     """
 
     view: AuditView
+    brief: bool = False
 
     @property
     def html(self) -> str:
         """The card, all text escaped."""
         view = self.view
         edge = VERDICT_STYLES[view.verdict].paper
-        rows = "".join(
-            f'<p style="max-width:none;margin:{margin}"><strong>{head}</strong> {escape(text)}</p>'
-            for head, text, margin in (
-                ("Error rates.", error_rates_text(view), "0 0 14px"),
-                ("What it cannot say.", view.limitation, "0"),
-            )
-        )
+        rows = "" if self.brief else "".join(self._rows())
+        # All but the brief card have the width of a column of text.
+        room = "12px 20px 10px;margin:0" if self.brief else "18px 22px 16px;margin:4px 0 24px"
+        width = "none" if self.brief else "900px"
+        badge = VerdictBadge(view.verdict, large=True).html
         return (
             f'<div class=card style="border:1px solid #d5dae0;border-left:8px solid {edge};'
-            'border-radius:8px;padding:18px 22px 16px;margin:4px 0 24px;max-width:900px">'
-            f"<p>{VerdictBadge(view.verdict, large=True).html}</p>"
-            f'<p style="font-size:18px;max-width:none">{escape(view.sentence)}</p>{rows}</div>'
+            f'border-radius:8px;padding:{room};max-width:{width}"><p style="margin:0 0 10px">'
+            f'{badge}</p><p style="font-size:18px;line-height:1.45;max-width:none;margin:0 0 12px">'
+            f"{_with_commands(view.sentence)}</p>{rows}</div>"
         )
+
+    def _rows(self) -> Iterator[str]:
+        for head, text, margin in (
+            ("Error rates.", error_rates_text(self.view), "0 0 14px"),
+            ("What it cannot say.", self.view.limitation, "0"),
+        ):
+            said = f"<strong>{head}</strong> {_with_commands(text)}"
+            yield f'<p style="max-width:none;margin:{margin}">{said}</p>'
+
+
+@dataclass(frozen=True, eq=False)
+class VerdictLimits(Drawn):
+    """How often a verdict errs, and what it cannot say: what a brief card leaves out.
+
+    Parameters
+    ----------
+    view : AuditView
+        The audit.
+    """
+
+    view: AuditView
+
+    @property
+    def html(self) -> str:
+        """Two paragraphs, all text escaped."""
+        return f"<div>{''.join(VerdictCard(self.view)._rows())}</div>"
+
+
+def _with_commands(text: str) -> str:
+    """Escaped text, what stands between backticks set as a command."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def error_rates_text(view: AuditView) -> str:

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from corespot.audit.applicable import NotApplicable
 from corespot.report.audit_records import FoldAccuracies
 from corespot.report.audit_shown import AuditView
-from corespot.report.theme import INK, MUTED, PALETTE, apply_theme, plain
+from corespot.report.theme import INK, MUTED, PALETTE, apply_theme, in_lines, plain
 
 #: Columns of the comparison with negative controls.
 _SHADES = (INK, PALETTE[3], PALETTE[3])
@@ -73,10 +73,12 @@ def negative_controls(view: AuditView) -> go.Figure:
     return apply_theme(
         figure,
         title=title,
-        subtitle="on held-out TMAs; a dot a fold, a bar the median; 60 % line: six tenths of what "
-        "the model is above chance",
-        height=440,
-        top=92,
+        subtitle=in_lines(
+            "on held-out TMAs; a dot a fold, a bar the median; 60 % line: six tenths of what the "
+            "model is above chance"
+        ),
+        height=448,
+        top=100,
     )
 
 

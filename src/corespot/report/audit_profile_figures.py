@@ -6,13 +6,23 @@ from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from corespot.audit.applicable import NotApplicable
 from corespot.report.audit_shown import AuditView
 from corespot.report.spectrum_traces import Stretch, curve_traces
-from corespot.report.theme import INK, MUTED, MZ_TITLE, PALETTE, apply_theme, empty_figure, plain
+from corespot.report.theme import (
+    INK,
+    MUTED,
+    MZ_TITLE,
+    PALETTE,
+    apply_theme,
+    empty_figure,
+    in_lines,
+    plain,
+)
 
 #: Kinds of bins with their colours.
 ON_PEAKS, OUTSIDE, NO_PEPTIDE = "on peaks", "outside peaks", "on peaks of no peptide"
@@ -75,10 +85,12 @@ def sensitivity_profile(view: AuditView, name: str) -> go.Figure:
     return apply_theme(
         figure,
         title=title,
-        subtitle=f"change of the log-odds when a bin rises by one standard deviation, mean of "
-        f"{len(view.folds)} folds; its energy (squares, by {ENERGY_DA:g} Da): {said}",
-        height=640,
-        top=104,
+        subtitle=in_lines(
+            "change of the log-odds when a bin rises by one standard deviation, mean of "
+            f"{len(view.folds)} folds; its energy (squares, by {ENERGY_DA:g} Da): {said}"
+        ),
+        height=656,
+        top=120,
     )
 
 
@@ -133,19 +145,22 @@ def label_and_tma_windows(view: AuditView) -> go.Figure | None:
                 customdata=share,
                 hovertemplate="m/z %{x:.1f}<br>%{customdata:.1%} of the energy",
             )
-    top = float(table[["label_share", "tma_share"]].max().max()) * 1.1 or 1.0
-    steps = np.linspace(-1, 1, 5) * top / 1.1
+    top, bottom = _reaches(table)
+    step = _round_step(top)
+    steps = np.arange(-np.floor(bottom / step), np.floor(top / step) + 1) * step
     figure.update_layout(barmode="overlay", hovermode="closest")
     figure.update_xaxes(title_text=MZ_TITLE, showgrid=False)
     figure.update_yaxes(
         title_text="TMA ← share of energy → label",
-        range=[-top, top],
+        range=[-1.08 * bottom, 1.08 * top],
         tickvals=steps,
-        ticktext=[f"{abs(step):.1%}" for step in steps],
+        ticktext=[f"{abs(100 * at):.3g} %" for at in steps],
         zeroline=True,
         zerolinecolor=INK,
     )
-    return apply_theme(figure, title=title, subtitle=_overlap_text(view), height=440, top=104)
+    return apply_theme(
+        figure, title=title, subtitle=in_lines(_overlap_text(view)), height=456, top=120
+    )
 
 
 def tma_profile(view: AuditView) -> go.Figure | None:
@@ -160,10 +175,25 @@ def tma_profile(view: AuditView) -> go.Figure | None:
     return apply_theme(
         figure,
         title="What tells TMAs apart within a class",
-        subtitle="of a classifier of the TMA; where the label's profile is high too, the model may "
-        "read the TMA",
+        subtitle=in_lines(
+            "of a classifier of the TMA; where the label's profile is high too, the model may "
+            "read the TMA"
+        ),
         height=320,
     )
+
+
+def _reaches(table: pd.DataFrame) -> tuple[float, float]:
+    """How far the bars reach upwards and downwards; the lower side keeps at least a third."""
+    up, down = (float(table[f"{side}_share"].max()) for side in ("label", "tma"))
+    top = max(up, down / 3) or 1.0
+    return top, max(down, top / 3)
+
+
+def _round_step(top: float) -> float:
+    """A round distance of ticks, some three of them up to `top`."""
+    unit = 10.0 ** np.floor(np.log10(top))
+    return float(next(unit * factor for factor in (0.2, 0.5, 1, 2, 5) if unit * factor * 4 >= top))
 
 
 def _overlap_text(view: AuditView) -> str:
@@ -171,7 +201,7 @@ def _overlap_text(view: AuditView) -> str:
     if isinstance(found, NotApplicable):
         return "first windows of either by the energy of its sensitivity"
     return (
-        f"{plain(found.class_name)}: {found.n_shared} of {found.n_label} first windows are "
+        f"for {plain(found.class_name)}, {found.n_shared} of {found.n_label} first windows are "
         f"among the {found.n_tma} of the TMA; chance gives {found.expected:.1f} "
         f"(p = {found.p:.2g}); "
         f"rank correlation {found.rank_correlation:.2f}"

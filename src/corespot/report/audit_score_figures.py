@@ -14,6 +14,7 @@ from corespot.report.tables import natural
 from corespot.report.theme import (
     apply_theme,
     colours_of,
+    in_lines,
     plain,
 )
 
@@ -84,9 +85,11 @@ def scores_by_tma(view: AuditView) -> go.Figure:
     return apply_theme(
         figure,
         title=f"Scores of patients by TMA{_leakage_text(view)}",
-        subtitle=_which_scores(view) + "; a dot a patient, a line the mean of a class on a TMA",
-        height=180 + 260 * len(shown),
-        top=112,
+        subtitle=in_lines(
+            _which_scores(view) + "; a dot a patient, a line the mean of a class on a TMA"
+        ),
+        height=196 + 260 * len(shown),
+        top=128,
     )
 
 

@@ -12,11 +12,20 @@ from corespot.audit.shares.class_shares import ARTIFACT, NON_PEPTIDE
 from corespot.audit.shares.gap_parts import ARTIFACT_PARTS
 from corespot.report.audit_records import SharesOfClass
 from corespot.report.audit_shown import AuditView
-from corespot.report.theme import INK, MUTED, apply_theme, colour, empty_figure, faded, plain
+from corespot.report.theme import (
+    INK,
+    MUTED,
+    apply_theme,
+    colour,
+    empty_figure,
+    faded,
+    in_lines,
+    plain,
+)
 
 #: Parts from left to right, with what is written beneath.
 SHOWN_PARTS = {
-    ARTIFACT: "artifact share<br>(sum of the next four)",
+    ARTIFACT: "artifact share<br>(sum of the<br>next four)",
     **{part: part.replace("_", "-") for part in ARTIFACT_PARTS},
     NON_PEPTIDE: "peaks of<br>no peptide",
 }
@@ -55,6 +64,8 @@ def gap_shares(view: AuditView) -> go.Figure:
         ticktext=list(SHOWN_PARTS.values()),
         range=[-0.6, len(SHOWN_PARTS) - 0.4],
         showgrid=False,
+        tickangle=0,
+        tickfont={"size": 11},
     )
     figure.update_yaxes(
         title_text="share of the class gap", tickformat=".0%", zeroline=True, zerolinecolor=INK
@@ -63,7 +74,7 @@ def gap_shares(view: AuditView) -> go.Figure:
     note = "bar: median over folds; whisker: 95 % over patients; dot: a fold; red: the line"
     if not all(ARTIFACT not in shares.missing and _complete(shares) for shares in known.values()):
         note += "; without the parts that do not apply, the artifact share is a lower bound"
-    return apply_theme(figure, title=title, subtitle=note, height=460, top=100)
+    return apply_theme(figure, title=title, subtitle=in_lines(note), height=476, top=116)
 
 
 def _complete(shares: SharesOfClass) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from html import escape
 
@@ -29,6 +30,11 @@ def plain(text: object) -> str:
     """Text from outside made safe for a figure, where plotly would read tags in it."""
     # Plotly knows few entities by name, and that of the quotation mark is not among them.
     return escape(str(text), quote=True).replace("&quot;", "&#34;")
+
+
+def in_lines(text: str, width: int = 105) -> str:
+    """A subtitle broken into lines that fit a tablet; `plain` text stays safe."""
+    return "<br>".join(textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False))
 
 
 def colour(index: int) -> str:

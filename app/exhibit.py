@@ -1,0 +1,31 @@
+"""A figure with its words beside it: a heading, the figure, and how to read it."""
+
+from __future__ import annotations
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from app import shown
+from corespot.report.captioned import captioned
+
+
+def exhibit(figure: go.Figure, key: str, *, height: int | None = None, more: str = "") -> None:
+    """Draw a figure, its title above it and its subtitle beneath, where text wraps.
+
+    Parameters
+    ----------
+    figure : Figure
+        As it stands on a page of its own.
+    key : str
+        Names it within the page.
+    height : int, optional
+        In pixels.
+    more : str
+        Our own sentence, read as Markdown, after how to read the figure.
+    """
+    parts = captioned(figure, height=height)
+    st.markdown(f"**{shown.literal(parts.title)}**")
+    shown.figure(parts.figure, key, alt=f"{parts.title}. {parts.text}".strip())
+    words = shown.literal(parts.text[:1].upper() + parts.text[1:]) + ("." if parts.text else "")
+    if words or more:
+        st.caption(" ".join(part for part in (words, more) if part))
