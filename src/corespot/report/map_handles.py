@@ -12,8 +12,9 @@ from corespot.report.map_grid import SpotGrid
 from corespot.report.theme import plain
 from corespot.report.tissue_layers import Layer
 
-#: Most places of a figure that answer: each is an element of the page, with a text.
-MOST_HANDLES = 2_500
+#: Most places of a figure that answer: each is an element of the page, with a text. Where they
+#: cannot be all spots, fewer will do, of which every core has some.
+MOST_HANDLES, _ENOUGH = 2_500, 1_200
 
 
 class Handles:
@@ -30,13 +31,14 @@ class Handles:
         x, y = (table[name].to_numpy(dtype=np.int64) for name in ("x", "y"))
         number = table["number"].to_numpy(dtype=np.int64)
         file = pd.factorize(table["file"].astype(str))[0]
+        enough = max(_ENOUGH * budget // MOST_HANDLES, 1)
         self.step, kept = 1, np.arange(len(table))
-        while len(kept) > budget:
+        while len(kept) > (budget if self.step == 1 else enough):
             self.step += 1
             squares = np.stack([file, number, x // self.step, y // self.step], axis=1)
             kept = np.sort(np.unique(squares, axis=0, return_index=True)[1])
             if self.step > 64:
-                kept = kept[:budget]
+                kept = kept[:enough]
         self.kept = np.zeros(len(table), dtype=bool)
         self.kept[kept] = True
         self.texts = self._of_spots(layers) if self.step == 1 else self._of_cores()
@@ -67,10 +69,10 @@ class Handles:
 
     def _of_cores(self) -> list[str]:
         core = [
-            f"<b>{plain(one.core)}</b>, {_patient(one.patient)}<br>"
-            f"label {plain(one['class'] or 'not known')}, called {plain(one.by_majority)} "
-            f"({one[f'votes_{one.by_majority}']} of {one.spots} spots)"
-            for _, one in self.votes.iterrows()
+            f"<b>{plain(one['core'])}</b>, {_patient(one['patient'])}<br>"
+            f"label {plain(one['class'] or 'not known')}, called {plain(one['by_majority'])} "
+            f"({one['votes_' + one['by_majority']]} of {one['spots']} spots)"
+            for one in self.votes.to_dict("records")
         ]
         return [core[number] for number in self.table["number"]]
 

@@ -19,6 +19,8 @@ from corespot.report.tissue_layers import Layer
 
 #: Most maps of a figure, and most spots that are hatched.
 MOST_PANELS, _MOST_HATCHED = 32, 4_000
+#: Where there are more spots and their cells are smaller, outlines of cores would only be noise.
+_LIGHT, _CLEAR_PX = 8_000, 4
 #: Width that an app's page is likely to have, and room for a colour bar beside the maps.
 _PAGE_PX, _BAR_PX = 1000, 86
 _CLEAR = "rgba(0,0,0,0)"
@@ -82,10 +84,12 @@ def tissue_explorer(
     for (grid, layer), place_names in zip(panels, axes, strict=True):
         place = dict(zip(("xaxis", "yaxis"), place_names, strict=True))
         traces.append(_map(grid, layer, place))
-        traces.append(map_line(*grid.outlines(numbers), MUTED, 0.7, place))
+        cell_px = _PAGE_PX / n_columns / max(grid.index.shape)
+        if outlined := len(table) * len(layers) <= _LIGHT or cell_px >= _CLEAR_PX:
+            traces.append(map_line(*grid.outlines(numbers), MUTED, 0.7, place))
         if layer.marked is not None and layer.marked.sum() <= _MOST_HATCHED:
             # On small cells a line as thick would hide the colour of what was predicted.
-            thick = 1.1 if _PAGE_PX / n_columns / grid.index.shape[1] > 6 else 0.6
+            thick = 1.1 if cell_px > 6 else 0.6
             traces.append(map_line(*grid.hatching(layer.marked), INK, thick, place))
         if chosen is not None:
             here = np.where(numbers == chosen, 0, -1)
@@ -108,7 +112,7 @@ def tissue_explorer(
     return apply_theme(
         figure,
         title=plain(title),
-        subtitle=_how_to_read(layers) + left_out,
+        subtitle=_how_to_read(layers, outlined) + left_out,
         height=max(height, 120) + top + 16,
         top=top,
     )
@@ -210,7 +214,7 @@ def _legend(layers: Sequence[Layer]) -> list[go.Scatter]:
     ]
 
 
-def _how_to_read(layers: Sequence[Layer]) -> str:
+def _how_to_read(layers: Sequence[Layer], outlined: bool) -> str:
     parts = []
     for layer in layers:
         if layer.marked is not None:
@@ -218,7 +222,7 @@ def _how_to_read(layers: Sequence[Layer]) -> str:
             parts.append("too many wrong spots to hatch" if many else "hatched: not the truth")
         if layer.note:
             parts.append(plain(layer.note))
-    return "; ".join([*parts, "outlines: cores"])
+    return "; ".join([*parts, *(["outlines: cores"] if outlined else [])])
 
 
 def with_numbers(table: pd.DataFrame) -> pd.DataFrame:
