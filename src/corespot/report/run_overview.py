@@ -191,7 +191,7 @@ def overview_table(table: pd.DataFrame) -> pd.DataFrame:
             "leakage gap": table["leakage_gap"],
             "train–test gap": table["train_test_gap"],
             "decision": _decisions(table),
-            "started (UTC)": table["started"],
+            "started (UTC)": table["started"].dt.tz_localize(None),
             "data": table["data"],
             "remarks": [remarks_of(*row) for row in _marks(table)],
             "registry": table["registry"],
