@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import plotly.graph_objects as go
 import streamlit as st
 
 from app import shown
-from corespot.report.captioned import captioned
+from corespot.report.captioned import Captioned
 
 
-def exhibit(figure: go.Figure, key: str, *, height: int | None = None, more: str = "") -> None:
+def exhibit(parts: Captioned, key: str, *, more: str = "") -> None:
     """Draw a figure, its title above it and its subtitle beneath, where text wraps.
 
     Parameters
     ----------
-    figure : Figure
-        As it stands on a page of its own.
+    parts : Captioned
+        The figure and its words.
     key : str
         Names it within the page.
-    height : int, optional
-        In pixels.
     more : str
         Our own sentence, read as Markdown, after how to read the figure.
     """
-    parts = captioned(figure, height=height)
     st.markdown(f"**{shown.literal(parts.title)}**")
     shown.figure(parts.figure, key, alt=f"{parts.title}. {parts.text}".strip())
     words = shown.literal(parts.text[:1].upper() + parts.text[1:]) + ("." if parts.text else "")

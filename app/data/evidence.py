@@ -12,11 +12,15 @@ import streamlit as st
 from app.data.runs import LoggedRun, audit, project, read, run_of, runs
 from corespot.errors import CorespotError, StoreError, TrackingError
 from corespot.report.audit_figures import audit_figures
+from corespot.report.captioned import Captioned, captioned
 from corespot.report.mitigation_record import MitigationRecord
 
+#: Height in pixels of exhibits that stand side by side; others keep their own.
+_BESIDE = {"audit_shares": 320, "audit_scores": 320, "audit_negative_controls": 320}
 
-def exhibits(run: LoggedRun) -> Mapping[str, go.Figure]:
-    """The figures of a run's audit, by name; not to be changed in place.
+
+def exhibits(run: LoggedRun) -> Mapping[str, Captioned]:
+    """The figures of a run's audit with their words, by name; not to be changed in place.
 
     Raises
     ------
@@ -93,5 +97,13 @@ def _can(why_not_for: Any, way: str, model: str) -> bool:
 
 
 @st.cache_resource(ttl=600, max_entries=16, show_spinner="Drawing the exhibits …")
-def _exhibits(uri: str, run_id: str, digest: str, _run: LoggedRun) -> dict[str, go.Figure]:
-    return audit_figures(audit(_run))
+def _exhibits(uri: str, run_id: str, digest: str, _run: LoggedRun) -> dict[str, Captioned]:
+    figures = audit_figures(audit(_run))
+    return {
+        name: captioned(figure, height=_height(figure, name)) for name, figure in figures.items()
+    }
+
+
+def _height(figure: go.Figure, name: str) -> int | None:
+    """Several classes have a panel each, which need the room."""
+    return None if (figure.layout.height or 0) > 500 else _BESIDE.get(name)

@@ -19,6 +19,7 @@ from corespot.report.audit_tables import (
     readings_table,
     second_cohort_table,
 )
+from corespot.report.captioned import captioned
 from corespot.report.design_parts import design_parts
 from corespot.report.mitigation_figures import before_after_figure
 from corespot.report.mitigation_record import MitigationRecord
@@ -44,9 +45,9 @@ def _audited(run: LoggedRun, view: AuditView) -> None:
     figures = evidence.exhibits(run)
     with st.container(horizontal=True, gap="large"):
         with st.container(width=520):
-            exhibit(figures["audit_shares"], "shares", height=320)
+            exhibit(figures["audit_shares"], "shares")
         with st.container(width=520):
-            exhibit(figures["audit_scores"], "scores", height=320)
+            exhibit(figures["audit_scores"], "scores")
     shown.drawn(VerdictLimits(view))
     with shown.told():
         _before_after(run, view)
@@ -61,7 +62,7 @@ def _audited(run: LoggedRun, view: AuditView) -> None:
     st.subheader("What else was looked at")
     with st.container(horizontal=True, gap="large"):
         with st.container(width=520):
-            exhibit(figures["audit_negative_controls"], "controls", height=320)
+            exhibit(figures["audit_negative_controls"], "controls")
         with st.container(width=520):
             exhibit(figures["audit_label_by_tma"], "layout", more="Colour: number of patients.")
     for name in ("audit_windows", "audit_tma_sensitivity"):
@@ -121,7 +122,7 @@ def _before_after(run: LoggedRun, view: AuditView) -> None:
         return
     line = view.thresholds.lines.get("artifact_share")
     figure = before_after_figure([one for _, one in records], chance=view.chance, line=line)
-    exhibit(figure, "before and after")
+    exhibit(captioned(figure), "before and after")
     for one, record in records:
         if record.after.sentence:
             st.text(f"With {record.name}: {record.after.sentence}")

@@ -185,14 +185,15 @@ def label_heatmap(
             hovertemplate="%{y} on %{x}: %{z:,}<extra></extra>",
         )
     )
-    for i, j in np.ndindex(*counts.shape):
-        figure.add_annotation(
-            x=j,
-            y=i,
-            text=f"{counts[i, j]:,.0f}" if counts[i, j] else "0",
-            showarrow=False,
-            font={"size": 13, "color": _on_shade(float(counts[i, j]) / top)},
-        )
+    # At once: plotly validates all of them anew whenever one is added.
+    figure.layout.annotations = [
+        {
+            **{"x": j, "y": i, "showarrow": False},
+            "text": f"{counts[i, j]:,.0f}" if counts[i, j] else "0",
+            "font": {"size": 13, "color": _on_shade(float(counts[i, j]) / top)},
+        }
+        for i, j in np.ndindex(*counts.shape)
+    ]
     figure.update_xaxes(title_text="TMA", showgrid=False, type="category", ticks="", showline=False)
     figure.update_yaxes(autorange="reversed", showgrid=False, type="category")
     figure.update_yaxes(ticks="", showline=False, title_text=plain(table.index.name or "class"))
