@@ -66,8 +66,10 @@ def _spot() -> int:
         cores = in_order(here["core"].unique())
         core = st.selectbox("Core", cores, key=f"core of {file}")
         of_core = here[here["core"].astype(str) == core]
-        at = {int(i): f"({spot.x}, {spot.y})" for i, spot in of_core.iterrows()}
+        places = zip(of_core["x"].tolist(), of_core["y"].tolist(), strict=True)
+        rows: list[int] = of_core.index.tolist()
+        at = {row: f"({x}, {y})" for row, (x, y) in zip(rows, places, strict=True)}
         row = st.selectbox(
-            "Spot (x, y)", list(at), format_func=at.__getitem__, key=f"spot of {file} {core}"
+            "Spot (x, y)", rows, format_func=at.__getitem__, key=f"spot of {file} {core}"
         )
     return int(row)
