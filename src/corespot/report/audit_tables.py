@@ -43,8 +43,9 @@ def readings_table(view: AuditView) -> pd.DataFrame:
 def written(name: str, value: float) -> str:
     """A reading as text: shares in per cent, p with two digits that count."""
     if name in _SHARES:
-        return f"{100 * value:.1f} %"
-    return f"{value:.2g}" if name.endswith("_p") else f"{value:.3f}"
+        # Adding zero takes the sign off a negative one.
+        return f"{round(100 * value, 1) + 0.0:.1f} %"
+    return f"{value:.2g}" if name.endswith("_p") else f"{round(value, 3) + 0.0:.3f}"
 
 
 def lines_table(view: AuditView) -> pd.DataFrame:

@@ -118,7 +118,7 @@ def _panel(
             _dots(figure, column, at, start, INK, None, is_open=True)
         whisker = sides[at].interval if column == 2 else None
         _dots(figure, column, at, value, INK if at == 0 else PALETTE[0], whisker, is_open=at == 0)
-        text = f"{100 * value + 0.0:.0f} %" if column == 3 else f"{value:.2f}"
+        text = f"{round(100 * value)} %" if column == 3 else f"{value:.2f}"
         figure.add_annotation(
             x=value,
             y=at,

@@ -128,7 +128,7 @@ class MitigationRecord:
         for name in dict.fromkeys([*self.before.readings, *self.after.readings]):
             values = [one.readings.get(name) for one in pairs]
             if any(value is not None for value in values):
-                cells = ["not applicable" if v is None else written(name, v + 0.0) for v in values]
+                cells = ["not applicable" if v is None else written(name, v) for v in values]
                 rows.append((name.replace("_", " "), *cells, MEANINGS.get(name, "")))
         return pd.DataFrame(rows, columns=["", "before", "after", "what it says"])
 
