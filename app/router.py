@@ -34,7 +34,9 @@ _STYLE = """<style>
 
 def main() -> None:
     """Show the view that the menu or a deep link (``?view=…&run=…``) asks for."""
-    st.set_page_config(page_title="corespot review", page_icon=":material/biotech:", layout="wide")
+    # An icon by name would be fetched from the network.
+    icon = str(Path(__file__).with_name("icon.png"))
+    st.set_page_config(page_title="corespot review", page_icon=icon, layout="wide")
     pages = {
         name: st.Page(
             f"views/{name}.py", title=title, icon=icon, url_path=name, default=name == "overview"

@@ -19,6 +19,18 @@ ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 ROUTER = ROOT / "app" / "router.py"
 
+#: Every view of the app, by its place in an address.
+VIEWS = (
+    "overview",
+    "compare",
+    "sensitivity",
+    "confounding",
+    "tissue",
+    "studies",
+    "cohort",
+    "decision",
+)
+
 #: The demo's settings; LP is nested and gets confounded, ADSQ is balanced and is not.
 PARAMS = {
     **yaml.safe_load((ROOT / "params.yaml").read_text()),
@@ -61,7 +73,7 @@ def own_project_in(folder: Path, small: Path) -> Path:
     """A project whose runs may be written to; files of runs and stages are those of `small`."""
     for name in ("params.yaml", "dvc.yaml", "dvc.lock"):
         shutil.copy(small / name, folder / name)
-    for name in ("data", ".streamlit", "src", "pipelines"):
+    for name in ("data", ".streamlit"):
         (folder / name).symlink_to(small / name)
     (folder / "mlruns").mkdir()
     shutil.copy(small / "mlruns" / "mlflow.db", folder / "mlruns" / "mlflow.db")
@@ -83,7 +95,7 @@ def environment(root: Path) -> dict[str, str]:
         "DVC_NO_ANALYTICS": "1",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "OMP_NUM_THREADS": "1",
-        "PYTHONPATH": f"{root / 'src'}{os.pathsep}{ROOT}",
+        "PYTHONPATH": f"{(root if (root / 'src').is_dir() else ROOT) / 'src'}{os.pathsep}{ROOT}",
     }
     for name in ("DVC_ROOT", "MLFLOW_TRACKING_URI"):
         env.pop(name, None)

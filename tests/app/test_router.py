@@ -6,18 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from app_projects import Launch, run_ids
-
-VIEWS = (
-    "overview",
-    "compare",
-    "sensitivity",
-    "confounding",
-    "tissue",
-    "studies",
-    "cohort",
-    "decision",
-)
+from app_projects import VIEWS, Launch, run_ids
 
 
 @pytest.mark.slow
