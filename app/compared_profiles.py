@@ -71,5 +71,6 @@ def _correlations(profiles: dict[str, SensitivityProfile], name: str) -> None:
         said = f"{value:.2f}".replace("-", "−") if pd.notna(value) else "not defined"
         st.caption(shown.literal(f"Correlation of the two profiles: {said}. {CORRELATED}"))
         return
-    shown.table(alike.round({"correlation": 3}), "correlations of profiles")
+    two = st.column_config.NumberColumn(format="%.2f")
+    shown.table(alike, "correlations of profiles", column_config={"correlation": two})
     st.caption(shown.literal(CORRELATED))

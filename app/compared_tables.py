@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -53,15 +53,45 @@ def worded(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def headlines(runs: Sequence[LoggedRun], labels: Sequence[str]) -> pd.DataFrame:
-    """Every level and metric, a column a run."""
-    rows = []
-    for level, title in LEVEL_TITLES.items():
-        for metric, name in METRIC_NAMES.items():
-            values = [run.metrics.get(f"{level}_{metric}", np.nan) for run in runs]
-            rows.append({"level": title, "metric": name, **dict(zip(labels, values, strict=True))})
-    table = pd.DataFrame(rows)
-    return table.astype(dict.fromkeys(labels, float))
+def headlines(
+    runs: Sequence[LoggedRun], labels: Sequence[str], pairs: Mapping[str, PairedRuns], to: str
+) -> pd.DataFrame:
+    """Every level and metric: a column a run, and one for its difference where it was paired.
+
+    Parameters
+    ----------
+    runs, labels : sequence of LoggedRun, of str
+        The runs, and what they are called.
+    pairs : mapping of str to PairedRuns
+        Comparisons with the reference, by label.
+    to : str
+        Letter of the reference.
+    """
+    rows = [
+        {"level": title, "metric": name}
+        | {
+            label: run.metrics.get(f"{level}_{metric}", np.nan)
+            for run, label in zip(runs, labels, strict=True)
+        }
+        | {f"{label[0]} − {to}": _paired(pair, level, metric) for label, pair in pairs.items()}
+        for level, title in LEVEL_TITLES.items()
+        for metric, name in METRIC_NAMES.items()
+    ]
+    return pd.DataFrame(rows).astype(dict.fromkeys(labels, float))
+
+
+def _paired(pair: PairedRuns, level: str, metric: str) -> str:
+    table = pair.differences
+    one = table[(table["level"] == level) & (table["metric"] == metric)]
+    return f"{_signed(one['difference'].iloc[0])} ({_ranges(one, 'low', 'high')[0]})"
+
+
+def sentences(pairs: Mapping[str, PairedRuns]) -> list[str]:
+    """What was compared, runs of which the same is said together."""
+    said: dict[str, list[str]] = {}
+    for label, pair in pairs.items():
+        said.setdefault(pair.sentence(), []).append(label)
+    return [f"{', '.join(labels)}: {sentence}." for sentence, labels in said.items()]
 
 
 def fold_accuracies(table: pd.DataFrame, run: LoggedRun, label: str) -> pd.DataFrame:
@@ -106,4 +136,7 @@ def _three(value: float) -> str:
 
 
 def _signed(value: float) -> str:
-    return f"{value:+.3f}".replace("-", "−") if pd.notna(value) else "—"
+    if pd.isna(value):
+        return "—"
+    text = f"{value:+.3f}".replace("-", "−")
+    return text[1:] if text[1:] == "0.000" else text

@@ -26,9 +26,17 @@ PAIRED = (
     "patients. Values are pooled over folds. The intervals are not corrected for looking at many, "
     "and know nothing of other TMAs."
 )
+SHARE = (
+    "Artifact share: how much of the distance between the classes is carried by off-peak signal, "
+    "gain, calibration or resolution. It counts against a model where label and TMA are tied."
+)
+FLAGGED_SAID = (
+    "A flagged model may owe its accuracy to how the spectra were measured: a higher figure below "
+    "does not make it the better one."
+)
 HEADLINES = (
-    "Median over folds, or over repeats where there are several, as in the overview; a dash where "
-    "it was not logged."
+    "Of each run: median over folds, or over repeats where there are several, as in the overview. "
+    "Differences: pooled over folds, with their 95 % interval over patients, as above."
 )
 
 
@@ -72,11 +80,10 @@ def _verdicts(runs: list[LoggedRun], labels: list[str], colours: dict[str, str])
         for run, label, row in zip(runs, labels, table.to_dict("records"), strict=True)
     ]
     shown.drawn(VerdictList(rows))
+    said = SHARE
     if table["verdict"].isin(FLAGGED).any():
-        st.caption(
-            "A flagged model may owe its accuracy to how the spectra were measured: a higher "
-            "figure below does not make it the better one."
-        )
+        said = f"{FLAGGED_SAID} {said}"
+    st.caption(shown.literal(said))
 
 
 def _differences(runs: list[LoggedRun], labels: list[str], colours: dict[str, str]) -> None:
@@ -87,20 +94,22 @@ def _differences(runs: list[LoggedRun], labels: list[str], colours: dict[str, st
         metric = st.selectbox(
             "Metric", PAIRED_METRICS, format_func=lambda one: METRIC_NAMES[one], width=220
         )
-    reference, tables = runs[place], []
+    reference, pairs = runs[place], {}
     for run, label in zip(runs, labels, strict=True):
         if run is reference:
             continue
         try:
-            pair = paired_data.paired(reference, run)
+            pairs[label] = paired_data.paired(reference, run)
         except CorespotError as error:
             text = f"{label} and {labels[place]} were not paired: {error}."
             st.warning(shown.literal(text), icon=":material/link_off:")
-            continue
-        st.caption(shown.literal(f"{label}: {pair.sentence()}."))
-        tables.append(compared_tables.differences(pair, label, metric))
-    if tables:
-        both = pd.concat(tables, ignore_index=True)
+    for sentence in compared_tables.sentences(pairs):
+        st.caption(shown.literal(sentence))
+    if pairs:
+        both = pd.concat(
+            [compared_tables.differences(pair, label, metric) for label, pair in pairs.items()],
+            ignore_index=True,
+        )
         shown.figure(
             difference_plot(both, colours, metric=METRIC_NAMES[metric], reference=labels[place]),
             "differences",
@@ -108,7 +117,7 @@ def _differences(runs: list[LoggedRun], labels: list[str], colours: dict[str, st
         shown.table(compared_tables.worded(both), f"differences {metric}", whole=both)
         st.caption(shown.literal(PAIRED))
     st.markdown("**All metrics**")
-    every = compared_tables.headlines(runs, labels)
+    every = compared_tables.headlines(runs, labels, pairs, labels[place][0])
     three = st.column_config.NumberColumn(format="%.3f")
     shown.table(every, "metrics", column_config=dict.fromkeys(labels, three))
     st.caption(shown.literal(HEADLINES))

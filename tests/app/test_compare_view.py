@@ -61,6 +61,10 @@ def test_two_models_of_a_task_are_paired(small_project: Path, launched: Launch) 
     expected = client.get_run(ids["ADSQ logistic"]).data.metrics["spot_auc"]
     line = metrics[(metrics["level"] == "spot") & (metrics["metric"] == "AUC")]
     assert line["B  ADSQ logistic"].tolist() == [expected]
+    spot = differences[differences["level"] == "spot"].iloc[0]
+    both = f"{spot['difference']} ({spot['95 % interval']})"
+    first = (metrics["level"] == "spot") & (metrics["metric"] == "balanced accuracy")
+    assert metrics[first]["B − A"].tolist() == [both]
     assert "train.k" in set(table_with(test, "parameter")["parameter"])
     assert "Correlation of the two profiles" in told(test)
     assert len(test.get("plotly_chart")) == 3
@@ -114,7 +118,7 @@ def test_a_run_with_itself_copied_has_no_difference(
     twin = copied(own_project, "LP logistic", tmp_path)
     test = launched(own_project, "compare", [run_ids(own_project)["LP logistic"], twin])
     assert not test.exception and not test.error
-    assert set(table_with(test, "difference")["95 % interval"]) == {"+0.000 to +0.000"}
+    assert set(table_with(test, "difference")["95 % interval"]) == {"0.000 to 0.000"}
     assert "All logged parameters are the same" in told(test)
     assert "&lt;script&gt;" in html(test) and "<script>" not in html(test)
 
