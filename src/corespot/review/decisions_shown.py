@@ -1,17 +1,12 @@
-"""Decisions of reviewers as a table, read from the tags of a run."""
+"""Decisions of reviewers as a table."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from typing import Any
-
 import pandas as pd
 
+from corespot.review.decision import Decision, Unreadable, history_of
 from corespot.tracking.reading import LoggedRun
 
-#: Tags that hold a decision begin so.
-PREFIX = "review.decision."
 _COLUMNS = ("when (UTC)", "reviewer", "decision", "comment", "verdict then", "audit")
 
 
@@ -23,29 +18,20 @@ def decision_table(run: LoggedRun) -> pd.DataFrame:
     DataFrame
         Text columns; ``audit`` tells whether the audit is still the one that was decided on.
     """
-    rows = [
-        _row(name, value, run.tags.get("audit.sha256", ""))
-        for name, value in run.tags.items()
-        if name.startswith(PREFIX)
-    ]
-    rows.sort(key=lambda row: row[0], reverse=True)
+    now = run.tags.get("audit.sha256", "")
+    rows = [_row(entry, now) for entry in history_of(run.tags).entries]
     return pd.DataFrame(rows, columns=list(_COLUMNS))
 
 
-def _row(tag: str, value: str, audit_now: str) -> tuple[str, ...]:
-    try:
-        found: Any = json.loads(value)
-    except ValueError:
-        found = None
-    if not isinstance(found, Mapping):
-        return (tag.removeprefix(PREFIX)[:20], "—", "cannot be read", value[:200], "—", "—")
-    then = str(found.get("audit_sha256") or "")
-    same = "the audit of this report" if then == audit_now else "another audit than now"
+def _row(entry: Decision | Unreadable, audit_now: str) -> tuple[str, ...]:
+    if isinstance(entry, Unreadable):
+        return ("—", "—", "cannot be read", f"{entry.why}: {entry.text}", "—", "—")
+    same = "the audit of this report" if entry.audit_sha256 == audit_now else "another than now"
     return (
-        str(found.get("at") or tag.removeprefix(PREFIX))[:19].replace("T", " "),
-        str(found.get("reviewer") or "—"),
-        str(found.get("decision") or "—").replace("_", " "),
-        str(found.get("comment") or "—"),
-        str(found.get("verdict") or "—").replace("_", " "),
-        same if then and audit_now else "not audited",
+        f"{entry.at:%Y-%m-%d %H:%M:%S}",
+        entry.reviewer,
+        entry.word.replace("_", " "),
+        entry.comment or "—",
+        (entry.verdict or "—").replace("_", " "),
+        same if entry.audit_sha256 and audit_now else "not audited",
     )

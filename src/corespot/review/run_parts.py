@@ -157,7 +157,7 @@ def _window_table(windows: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame
             "height": [f"{value:.4f}" for value in top["height"]],
             "SD over folds": [f"{value:.4f}" for value in top["fold_sd"]],
             "shape": top["shape"].astype(str),
-            "marker": top["marker"].fillna("").astype(str),
+            "marker": top["marker"].astype(object).where(top["marker"].notna(), "").astype(str),
         }
     )
 
