@@ -29,6 +29,8 @@ VIEWS = {
 _STYLE = """<style>
 [data-testid="stMainBlockContainer"] { padding-top: 4.2rem; padding-bottom: 2rem; }
 [data-testid="stMainBlockContainer"] h1 { padding-top: 0.4rem; font-size: 2rem; }
+[data-testid="stMainBlockContainer"] h2 { font-size: 1.45rem; }
+[data-testid="stMainBlockContainer"] h3 { font-size: 1.25rem; }
 </style>"""
 
 

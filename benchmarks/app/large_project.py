@@ -48,10 +48,11 @@ def main() -> None:
     shutil.copy(source / "params.yaml", out / "params.yaml")
     rows = make_store(source, out, given.spots, given.bins)
     started = time.perf_counter()
-    newest = make_runs(out, runs, given.runs)
+    newest, next_to_it = make_runs(out, runs, given.runs)
     print(f"{given.runs} runs written in {time.perf_counter() - started:.0f} s")
     make_files(client, runs[0], out, newest, rows)
-    print(f"large run: {newest}")
+    shutil.copytree(files_of(out, newest), files_of(out, next_to_it), dirs_exist_ok=True)
+    print(f"large runs: {newest},{next_to_it}")
 
 
 def make_store(source: Path, out: Path, n_spots: int, n_bins: int) -> pd.DataFrame:
@@ -89,18 +90,19 @@ def make_store(source: Path, out: Path, n_spots: int, n_bins: int) -> pd.DataFra
     return rows
 
 
-def make_runs(out: Path, runs: list[LoggedRun], n_runs: int) -> str:
-    """Write runs like those of the project; returns the identifier of the newest."""
+def make_runs(out: Path, runs: list[LoggedRun], n_runs: int) -> tuple[str, str]:
+    """Write runs like those of the project; returns the identifiers of the two newest."""
     uri = prepare_store(root=out)
     experiment = experiment_id("large", uri)
     client = mlflow.MlflowClient(uri)
     rng = np.random.default_rng(0)
     axis = MzAxis(np.load(out / "data/store/axis.npy"), "tof")
-    run_id = ""
+    made_ids = []
     for number in reversed(range(n_runs)):
         like = runs[number % len(runs)]
         made = client.create_run(experiment, run_name=f"{like.name} {number}")
         run_id = made.info.run_id
+        made_ids.append(run_id)
         now = int(time.time() * 1000)
         tags = {key: value for key, value in like.tags.items() if not key.startswith("mlflow.")}
         tags |= {"dvc.store": _HASH, "axis.fingerprint": axis.fingerprint}
@@ -111,17 +113,19 @@ def make_runs(out: Path, runs: list[LoggedRun], n_runs: int) -> str:
             [RunTag(key, value) for key, value in tags.items()],
         )
         client.set_terminated(run_id)
-    return run_id
+    return made_ids[-1], made_ids[-2]
+
+
+def files_of(out: Path, run_id: str) -> Path:
+    """Folder of a run's files."""
+    client = mlflow.MlflowClient(f"sqlite:///{out}/mlruns/mlflow.db")
+    return Path(client.get_run(run_id).info.artifact_uri.removeprefix("file://"))
 
 
 def make_files(client: object, like: LoggedRun, out: Path, run_id: str, rows: pd.DataFrame) -> None:
     """Write the files of one run, grown from those of another."""
     source = RunFiles(client, like)
-    target = Path(
-        mlflow.MlflowClient(f"sqlite:///{out}/mlruns/mlflow.db")
-        .get_run(run_id)
-        .info.artifact_uri.removeprefix("file://")
-    )
+    target = files_of(out, run_id)
     shutil.copytree(source.folder("audit"), target / "audit")
     shutil.copytree(source.folder("sensitivity"), target / "sensitivity")
     shutil.copytree(source.folder("tables"), target / "tables")
