@@ -14,7 +14,6 @@ from corespot.review.decision import LONGEST_COMMENT, LONGEST_NAME, DecisionWord
 from corespot.review.evidence import Evidence, Unknown
 from corespot.review.gate import approval_objections, champion_gate
 from corespot.review.gate_shown import GateList, HistoryList
-from corespot.review.promote import Promotion
 
 #: Kept while a tab is open: the reviewer, what is to be said, what awaits a second click.
 _REVIEWER, _SAID, _ASKED, _TIMES = "reviewer", "said", "asked to promote", "times decided"
@@ -23,6 +22,8 @@ _WORDS: dict[DecisionWord, str] = {
     "reject": "Reject",
     "needs_work": "Needs work",
 }
+#: Said where a click came too late; what is shown of a promotion that was made says so itself.
+_CHANGED = "Not promoted: something has changed in the meantime, see the checks."
 
 
 def main() -> None:
@@ -113,6 +114,8 @@ def _promotion(evidence: Evidence) -> None:
     if "champion" in evidence.aliases:
         st.success(f"{literal(evidence.version)} is champion.", icon=":material/verified:")
     elif st.session_state.get(_ASKED) != run_id or not gate.passed:
+        if st.session_state.pop(_ASKED, None) == run_id:
+            st.warning(_CHANGED, icon=":material/sync_problem:")
         if st.button("Promote to champion …", disabled=not gate.passed, key="ask to promote"):
             st.session_state[_ASKED] = run_id
             st.rerun()
@@ -141,7 +144,7 @@ def _confirm(evidence: Evidence) -> None:
     if yes:
         made = data.promote(evidence.run.run_id, by)
         st.session_state.pop(_ASKED, None)
-        _say_later(evidence.run.run_id, _not_promoted(made))
+        _say_later(evidence.run.run_id, "" if made.version else _CHANGED)
 
 
 def _to_evidence(evidence: Evidence, label: str) -> None:
@@ -156,13 +159,6 @@ def _to_evidence(evidence: Evidence, label: str) -> None:
 def _decided(made: Decided) -> str:
     lines = [f"{_WORDS[made.decision.word]}: recorded", *made.told]
     return ". ".join(_capital(line) for line in lines) + "."
-
-
-def _not_promoted(made: Promotion) -> str:
-    """What is said where the checks themselves do not say it."""
-    if made.version is not None:
-        return ""
-    return "Not promoted: something has changed in the meantime, see the checks."
 
 
 def _say_later(run_id: str, text: str) -> None:

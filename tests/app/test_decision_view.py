@@ -1,0 +1,199 @@
+"""The decision view: refuse a confounded run, approve a clean one, promote it; text stays text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from app_projects import Launch
+from streamlit.testing.v1 import AppTest
+
+from corespot.review.decide import decide
+from corespot.review.decision import History, history_of
+from corespot.tracking.reading import read_run
+from reviewed_project import Reviewed
+
+HOSTILE = '<script>alert(1)</script> **bold** [x](http://e.org) "q" 🧪\n# second line'
+REASON = "control cores agree everywhere"
+
+
+@pytest.fixture
+def opened(launched: Launch, reviewed: Reviewed) -> Any:
+    """``opened(name)``: the view of a run, as a deep link opens it."""
+
+    def open_view(name: str) -> AppTest:
+        return launched(reviewed.root, "decision", [reviewed.ids[name]])
+
+    return open_view
+
+
+def history(reviewed: Reviewed, name: str) -> History:
+    return history_of(read_run(reviewed.client, reviewed.ids[name]).tags)
+
+
+def html(test: AppTest) -> str:
+    return "".join(part.proto.body for part in test.get("html"))
+
+
+def said(test: AppTest) -> str:
+    shown = [*test.error, *test.warning, *test.info, *test.success, *test.markdown, *test.caption]
+    return "\n".join(str(one.value) for one in shown)
+
+
+def send(test: AppTest, word: str | None, reviewer: str = "Ann", comment: str = "") -> AppTest:
+    box(test, "Reviewer").set_value(reviewer)
+    if word is not None:
+        test.radio[0].set_value(word)
+    test.text_area[0].set_value(comment)
+    return button(test, "Record the decision").click().run()
+
+
+def box(test: AppTest, label: str) -> Any:
+    return next(one for one in test.text_input if one.label == label)
+
+
+def button(test: AppTest, label: str) -> Any:
+    return next(one for one in test.button if one.label.startswith(label))
+
+
+def links(test: AppTest) -> list[str]:
+    return [part.proto.label for part in test.get("page_link")]
+
+
+def test_a_confounded_run_is_refused_beforehand_and_when_asked(
+    opened: Any, reviewed: Reviewed
+) -> None:
+    test = opened("confounded")
+    assert not test.exception and test.title[0].value == "Decision"
+    assert "This run cannot be approved" in said(test)
+    assert "a confounded model is never approved" in said(test)
+    assert test.radio[0].options[0] == "Approve (refused)"
+    assert "See why, in the confounding view" in links(test)
+    assert 'class="verdict confounded"' in html(test)
+    assert button(test, "Promote").disabled
+    send(test, "approve", comment=REASON)
+    assert "is not approved" in test.error[0].value
+    assert not history(reviewed, "confounded").entries
+    assert test.text_area[0].value == REASON  # what was written is not lost
+    send(test, "reject", comment="repair the design")
+    assert not test.exception and not test.error
+    (made,) = history(reviewed, "confounded").decisions
+    assert (made.word, made.reviewer, made.comment) == ("reject", "Ann", "repair the design")
+    assert "✕ rejected" in html(test) and test.text_area[0].value == ""
+
+
+def test_approve_then_promote_in_two_steps(opened: Any, reviewed: Reviewed) -> None:
+    test = opened("clean")
+    assert "cannot be approved" not in said(test) and "Nobody has decided" in said(test)
+    assert button(test, "Promote").disabled
+    send(test, "approve", comment="fine")
+    assert "Registered as demo\\-ADSQ version 1" in said(test)
+    assert "✓ approved" in html(test) and "✕ refused" not in html(test)
+    button(test, "Promote").click().run()
+    assert not reviewed.client.get_registered_model("demo-ADSQ").aliases.get("champion")
+    button(test, "Cancel").click().run()
+    assert not any(one.label == "Make it champion" for one in test.button)
+    button(test, "Promote").click().run()
+    assert box(test, "Promoted by").value == "Ann"
+    box(test, "Promoted by").set_value("Bob")
+    button(test, "Make it champion").click().run()
+    assert not test.exception and "version 1 is champion" in said(test)
+    assert str(reviewed.client.get_registered_model("demo-ADSQ").aliases["champion"]) == "1"
+    assert (
+        '"by": "Bob"' in reviewed.client.get_model_version("demo-ADSQ", "1").tags["review.promoted"]
+    )
+    assert f"corespot promote {reviewed.ids['clean']}" in [one.value for one in test.code]
+    send(test, "needs_work")
+    assert "no longer champion" in said(test)
+    assert "champion" not in reviewed.client.get_registered_model("demo-ADSQ").aliases
+
+
+def test_promotion_rests_on_what_is_there_at_the_second_click(
+    opened: Any, reviewed: Reviewed
+) -> None:
+    test = send(opened("clean"), "approve")
+    button(test, "Promote").click().run()
+    # Somebody else decides, and the data change, while the question stands on the screen.
+    decide(reviewed.project, reviewed.ids["clean"], "reject", reviewer="Eve")
+    button(test, "Make it champion").click().run()
+    assert "champion" not in reviewed.client.get_registered_model("demo-ADSQ").aliases
+    assert not test.exception and "Not promoted" in said(test)
+    assert "The latest decision is reject (Eve" in html(test)
+
+
+def test_a_reason_is_asked_for_and_missed(opened: Any, reviewed: Reviewed) -> None:
+    test = opened("suspect")
+    assert "a reason of at least 3 words" in said(test)
+    send(test, "approve", comment="ok")
+    assert "no reason is given" in test.error[0].value
+    assert not history(reviewed, "suspect").entries
+    send(test, "approve", comment=REASON)
+    assert not test.error and len(history(reviewed, "suspect").entries) == 1
+
+
+@pytest.mark.parametrize(
+    ("word", "reviewer", "why"),
+    [
+        (None, "Ann", "Choose a decision"),
+        ("reject", "  ", "no name of a reviewer"),
+        ("reject", "a\u202eb", "cannot be shown"),
+    ],
+)
+def test_what_is_not_said_as_it_must_be(
+    opened: Any, reviewed: Reviewed, word: str | None, reviewer: str, why: str
+) -> None:
+    test = send(opened("clean"), word, reviewer)
+    assert why in test.error[0].value and not test.exception
+    assert not history(reviewed, "clean").entries
+
+
+def test_hostile_text_is_shown_as_text(opened: Any, reviewed: Reviewed) -> None:
+    client, run_id = reviewed.client, reviewed.ids["clean"]
+    client.set_tag(run_id, "mlflow.runName", HOSTILE)
+    client.set_tag(run_id, "review.decision.bad", HOSTILE)
+    test = opened("clean")
+    send(test, "reject", "<img src=x onerror=alert(1)> *A*", HOSTILE)
+    assert not test.exception
+    shown = html(test)
+    assert "<script" not in shown and "<img" not in shown
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; **bold** [x](http://e.org)" in shown
+    assert "🧪\n# second line" in shown and "&lt;img src=x onerror=alert(1)&gt; *A*" in shown
+    assert "cannot be read" in shown
+    for one in [*test.markdown, *test.error, *test.info, *test.success, *test.caption]:
+        assert "<script" not in one.value.replace("\\<script", "")
+    (made,) = history(reviewed, "clean").decisions
+    assert made.comment == HOSTILE
+
+
+def test_the_reviewer_is_remembered_for_the_next_run(opened: Any, reviewed: Reviewed) -> None:
+    test = send(opened("clean"), "reject", "Zoë")
+    test.query_params["view"] = "decision"
+    test.query_params["run"] = reviewed.ids["suspect"]
+    test.run()
+    assert box(test, "Reviewer").value == "Zoë" and "a reason of at least" in said(test)
+    assert "Recorded" not in said(test)
+
+
+def test_decisions_of_others_are_there_at_once(opened: Any, reviewed: Reviewed) -> None:
+    test = opened("clean")
+    decide(reviewed.project, reviewed.ids["clean"], "reject", reviewer="Eve")
+    assert "Eve" in html(test.run())
+
+
+def test_broken_audits_spoil_their_section_only(opened: Any, reviewed: Reviewed) -> None:
+    file = reviewed.artifacts("clean") / "audit/audit.json"
+    for text in ("{", "[]", '{"format_version": 2}'):
+        file.write_text(text)
+        test = opened("clean")
+        assert not test.exception and "No verdict" in said(test)
+        assert "This run cannot be approved" in said(test)
+    file.unlink()
+    reviewed.client.set_terminated(reviewed.ids["clean"], "FAILED")
+    (reviewed.root / "dvc.lock").write_text("- {")
+    assert html(opened("clean")).count("✕ refused") >= 4
+
+
+def test_a_deleted_run_is_told_and_refused(opened: Any, reviewed: Reviewed) -> None:
+    reviewed.client.delete_run(reviewed.ids["clean"])
+    test = opened("clean")
+    assert not test.exception and "The run was deleted" in said(test)
