@@ -16,7 +16,8 @@ from corespot.report.comparison_figures import difference_plot
 from corespot.report.fold_figures import fold_boxes
 from corespot.report.theme import colours_of
 from corespot.report.verdict_badge import FLAGGED
-from corespot.review.comparison import METRIC_NAMES, cautions, labels_of
+from corespot.review.compared_runs import cautions, labels_of
+from corespot.review.comparison import METRIC_NAMES
 from corespot.review.lineage import data_differences, parameter_differences
 from corespot.review.run_table import run_table
 

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from corespot.errors import StoreError
-from corespot.review.comparison import cautions, compare_runs, fold_differences, labels_of
+from corespot.review.compared_runs import cautions, labels_of
+from corespot.review.comparison import compare_runs, fold_differences
 from corespot.review.run_record import RunRecord
 from corespot.tracking.reading import LoggedRun
 from corespot.tracking.run_files import RunFiles
@@ -158,6 +159,22 @@ def test_a_table_without_a_column_is_named(tmp_path, column: str) -> None:
     torn = record(tmp_path, "torn", predicted(spots, 0.7).drop(columns=column), spots)
     with pytest.raises(StoreError, match=column):
         compare_runs(one, torn)
+
+
+def test_what_is_kept_of_a_run_gives_the_same_and_is_of_these_predictions_alone(tmp_path) -> None:
+    spots = spots_table()
+    runs = [record(tmp_path, f"r{n}", predicted(spots, 0.8, seed=n), spots) for n in range(3)]
+    kept: dict = {}
+    for pair in ((0, 1), (1, 2), (2, 0)):
+        found = compare_runs(*(runs[n] for n in pair), kept=kept)
+        plain = compare_runs(*(runs[n] for n in pair))
+        pd.testing.assert_frame_equal(found.differences, plain.differences)
+    assert len(kept) == 3
+    # The run went on, or was written anew: what was kept is of other predictions.
+    predicted(spots, 0.5, seed=9).to_parquet(tmp_path / "r0" / "tables" / "predictions.parquet")
+    found = compare_runs(runs[0], runs[1], kept=kept)
+    pd.testing.assert_frame_equal(found.differences, compare_runs(runs[0], runs[1]).differences)
+    assert len(kept) == 4
 
 
 def test_other_folds_are_compared_over_patients_alone(tmp_path) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -61,40 +65,87 @@ def paired_differences(
     ----------
     Field & Welsh, "Bootstrapping clustered data", J. R. Stat. Soc. B 69(3), 2007.
     """
-    _check_same(reference, other)
-    patients, code = np.unique(reference.patient, return_inverse=True)
+    drawn = {"n_bootstrap": n_bootstrap, "seed": seed}
+    return differences(resample(reference, **drawn), resample(other, **drawn))
+
+
+@dataclass(frozen=True, eq=False)
+class Resamples:
+    """What a model reaches under every resample of the patients.
+
+    Parameters
+    ----------
+    spots : str
+        Digest of patients, cores and labels: only models of the same spots are compared.
+    n_spots, n_patients : int
+        How many there are.
+    values : mapping of (str, str) to ndarray, shape (1 + n_bootstrap,)
+        By level and metric: of all patients once, then under every resample.
+    varies : mapping of str to bool
+        By level, whether every class occurs in at least two patients.
+    """
+
+    spots: str
+    n_spots: int
+    n_patients: int
+    values: Mapping[tuple[str, str], Floats]
+    varies: Mapping[str, bool]
+
+
+def resample(spots: Units, *, n_bootstrap: int = 1000, seed: int = 0) -> Resamples:
+    """Evaluate a model under resamples that are the same for every model of the same spots.
+
+    Parameters
+    ----------
+    spots : Units
+        Decided spots, from `spot_units`.
+    n_bootstrap, seed : int
+        See `paired_differences`.
+    """
+    patients, code = np.unique(spots.patient, return_inverse=True)
     draws = np.ones((1, len(patients)))
     if n_bootstrap > 0:
-        strata = patient_strata(code, reference, len(patients))
+        strata = patient_strata(code, spots, len(patients))
         drawn = draw_patients(strata, n_bootstrap, generator(seed, "bootstrap"))
         draws = np.concatenate([draws, drawn])
-    rows = []
+    values: dict[tuple[str, str], Floats] = {}
+    varies = {}
     for level in LEVELS:
-        units = at_level(reference, level), at_level(other, level)
-        varies = n_bootstrap > 0 and all(can_vary(one) for one in units if len(one))
-        before, after = (_resampled(one, patients, draws) for one in units)
-        for metric in PAIRED_METRICS:
-            gained = after[metric] - before[metric]
-            interval = percentile_interval(gained[1:]) if varies else None
-            low, high = interval or (np.nan, np.nan)
-            values = before[metric][0], after[metric][0], gained[0]
-            rows.append((level, metric, *(float(value) for value in values), low, high))
+        units = at_level(spots, level)
+        varies[level] = n_bootstrap > 0 and len(units) > 0 and can_vary(units)
+        found = _resampled(units, patients, draws)
+        values |= {(level, metric): found[metric] for metric in PAIRED_METRICS}
+    n_spots = len(spots) // max(len(np.unique(spots.repeat)), 1)
+    digest = sha256(f"{spots.n_classes} {n_bootstrap} {seed}".encode())
+    for column in (spots.patient, spots.core, spots.y):
+        digest.update(np.ascontiguousarray(column[:n_spots]).tobytes())
+    return Resamples(digest.hexdigest(), n_spots, len(patients), values, varies)
+
+
+def differences(reference: Resamples, other: Resamples) -> pd.DataFrame:
+    """Differences of two models; see `paired_differences`.
+
+    Raises
+    ------
+    StoreError
+        If the two are not about the same spots, labels and resamples.
+    """
+    if reference.spots != other.spots or reference.n_spots == 0:
+        raise StoreError(
+            f"the predictions are about {reference.n_spots} and {other.n_spots} spots that are "
+            "not the same: only what both have predicted can be compared"
+        )
+    rows = []
+    for (level, metric), before in reference.values.items():
+        after = other.values[level, metric]
+        gained = after - before
+        varies = reference.varies[level] and other.varies[level]
+        interval = percentile_interval(gained[1:]) if varies else None
+        low, high = interval or (np.nan, np.nan)
+        values = (float(value) for value in (before[0], after[0], gained[0]))
+        rows.append((level, metric, *values, low, high))
     columns = ["level", "metric", "reference", "run", "difference", "low", "high"]
     return pd.DataFrame(rows, columns=columns)
-
-
-def _check_same(reference: Units, other: Units) -> None:
-    sizes = [len(one) // max(len(np.unique(one.repeat)), 1) for one in (reference, other)]
-    n = sizes[0]
-    same = sizes[0] == sizes[1] and all(
-        np.array_equal(getattr(reference, name)[:n], getattr(other, name)[:n])
-        for name in ("patient", "core", "y")
-    )
-    if not same or reference.n_classes != other.n_classes or n == 0:
-        raise StoreError(
-            f"the predictions are about {sizes[0]} and {sizes[1]} spots that are not the same: "
-            "only what both have predicted can be compared"
-        )
 
 
 def _resampled(units: Units, patients: Ints, draws: Floats) -> dict[str, Floats]:
@@ -122,41 +173,44 @@ def _area(units: Units, code: Ints, draws: Floats) -> Floats:
     area = np.zeros(len(draws))
     for index in positives:
         positive = units.y == index
-        won = _pairs_won(units.probability[:, index], positive, code, draws.shape[1])
+        won, owners, held = _pairs_won(units.probability[:, index], positive, code)
+        weights = draws[:, owners], draws[:, held]
         counts = (
             np.bincount(code[side], minlength=draws.shape[1]) for side in (positive, ~positive)
         )
         pairs = np.prod([draws @ count for count in counts], axis=0)
         part = np.full(len(draws), np.nan)
-        np.divide(((draws @ won) * draws).sum(axis=1), pairs, out=part, where=pairs > 0)
+        total = ((weights[0] @ won) * weights[1]).sum(axis=1)
+        np.divide(total, pairs, out=part, where=pairs > 0)
         area += part / len(positives)
     return area
 
 
 def _pairs_won(
-    score: Floats, positive: npt.NDArray[np.bool_], code: Ints, n_patients: int
-) -> Floats:
-    """Pairs of a positive unit of patient p above a negative one of patient q; ties count half.
+    score: Floats, positive: npt.NDArray[np.bool_], code: Ints
+) -> tuple[Floats, Ints, Ints]:
+    """Pairs of a positive unit of one patient above a negative one of another; ties count half.
 
     Counted once for each two patients, a resample is a sum over patients instead of units: at
-    27,000 spots a hundred times less work.
+    27,000 spots a hundred times less work. Returns the pairs, and which patients lines and
+    columns belong to.
     """
-    won = np.zeros((n_patients, n_patients))
-    if not positive.any() or positive.all():
-        return won
     negative = np.flatnonzero(~positive)
     negative = negative[np.argsort(score[negative], kind="stable")]
     member = np.flatnonzero(positive)
     member = member[np.argsort(code[member], kind="stable")]
     owners, first = np.unique(code[member], return_index=True)
+    held = np.unique(code[negative])
+    won = np.zeros((len(owners), len(held)))
+    if not len(member) or not len(negative):
+        return won, owners, held
     below = np.searchsorted(score[negative], score[member], side="left")
     upto = np.searchsorted(score[negative], score[member], side="right")
-    held = np.unique(code[negative])
     size = max(1, _BLOCK // len(score))
     for start in range(0, len(held), size):
         block = held[start : start + size]
-        ahead = np.zeros((len(negative) + 1, len(block)))
+        ahead = np.zeros((len(negative) + 1, len(block)), dtype=np.int32)
         np.cumsum(code[negative][:, None] == block, axis=0, out=ahead[1:])
-        gained = np.add.reduceat((ahead[below] + ahead[upto]) / 2, first, axis=0)
-        won[np.ix_(owners, block)] = gained
-    return won
+        gained = np.add.reduceat(ahead[below] + ahead[upto], first, axis=0)
+        won[:, start : start + size] = gained / 2
+    return won, owners, held

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import MutableMapping
 from dataclasses import dataclass
+from hashlib import sha256
 
 import numpy as np
 import pandas as pd
 
 from corespot.errors import StoreError
-from corespot.evaluate.aggregate import spot_units
-from corespot.evaluate.paired import PAIRED_METRICS, paired_differences
-from corespot.report.verdict_badge import FLAGGED, VERDICT_STYLES
+from corespot.evaluate.aggregate import Units, spot_units
+from corespot.evaluate.paired import PAIRED_METRICS, Resamples, differences, resample
 from corespot.review.run_record import RunRecord
 from corespot.tracking.reading import LoggedRun
 
-#: Letters by which compared runs are called.
-LETTERS = "ABCDEF"
 #: What the compared metrics are called.
 METRIC_NAMES = {
     "balanced_accuracy": "balanced accuracy",
@@ -69,7 +67,12 @@ class PairedRuns:
 
 
 def compare_runs(
-    reference: RunRecord, run: RunRecord, *, n_bootstrap: int = 1000, seed: int = 0
+    reference: RunRecord,
+    run: RunRecord,
+    *,
+    n_bootstrap: int = 1000,
+    seed: int = 0,
+    kept: MutableMapping[str, Resamples] | None = None,
 ) -> PairedRuns:
     """Compare a run with a reference, patient by patient and, where they are shared, by fold.
 
@@ -81,6 +84,9 @@ def compare_runs(
         Resamples of the patients behind the intervals.
     seed : int
         Seed of the resampling.
+    kept : mutable mapping of str to Resamples, optional
+        Where what was computed of a run is kept: against another reference it is the same, as
+        long as the spots are.
 
     Raises
     ------
@@ -100,18 +106,25 @@ def compare_runs(
         raise StoreError(
             "no spot was predicted by both runs with the same label: there is nothing to pair"
         )
-    units = []
-    for predictions, _, number in sides:
+    found = []
+    for one, (predictions, _, number) in zip((reference, run), sides, strict=True):
         place = pd.Series(np.arange(len(spots)), index=spots[f"row{number}"])
-        kept = predictions[predictions["row"].isin(place.index)]
-        kept = kept.assign(row=place.loc[kept["row"]].to_numpy())
-        units.append(spot_units(kept, spots, names))
+        part = predictions[predictions["row"].isin(place.index)]
+        part = part.assign(row=place.loc[part["row"]].to_numpy())
+        units = spot_units(part, spots, names)
+        key = _key(one, units, n_bootstrap, seed)
+        resamples = kept.get(key) if kept is not None else None
+        if resamples is None:
+            resamples = resample(units, n_bootstrap=n_bootstrap, seed=seed)
+            if kept is not None:
+                kept[key] = resamples
+        found.append(resamples)
     same_folds = _same_tag(reference.run, run.run, "folds.fingerprint")
     return PairedRuns(
-        differences=paired_differences(*units, n_bootstrap=n_bootstrap, seed=seed),
+        differences=differences(*found),
         folds=_fold_part(reference, run) if same_folds else _no_folds(),
-        n_patients=len(np.unique(units[0].patient)),
-        n_spots=len(spots),
+        n_patients=found[0].n_patients,
+        n_spots=found[0].n_spots,
         n_reference=int(sides[0][0]["row"].nunique()),
         n_run=int(sides[1][0]["row"].nunique()),
         same_folds=same_folds,
@@ -157,43 +170,14 @@ def fold_differences(reference: pd.DataFrame, run: pd.DataFrame) -> pd.DataFrame
     ).reset_index()
 
 
-def labels_of(runs: Sequence[LoggedRun]) -> list[str]:
-    """A name for each of up to six runs that no other has, flags marked: ``A  LP conv1d ▲``."""
-    return [f"{letter}  {run.name}{_flag(run)}" for letter, run in zip(LETTERS, runs, strict=False)]
-
-
-def cautions(runs: Sequence[LoggedRun]) -> list[str]:
-    """What stands in the way of a plain comparison, a sentence each, the gravest first."""
-    found = []
-    if len({run.task for run in runs}) > 1:
-        found.append("The runs are of different tasks: their figures answer different questions.")
-    for tag, sentence in (
-        ("dvc.store", "The runs read different versions of the spectra."),
-        ("folds.fingerprint", "The runs were tested in different folds."),
-        ("axis.fingerprint", "The runs use different m/z axes."),
-        ("grouping", "The folds are made of different groups."),
-    ):
-        values = {run.tags.get(tag, "") for run in runs}
-        # Folds belong to a task: other tasks have others, and that was said already.
-        if len(values) > 1 and not (
-            tag == "folds.fingerprint" and found[:1] and "tasks" in found[0]
-        ):
-            found.append(sentence)
-    if any(run.tags.get("optimistic") == "true" for run in runs):
-        found.append("At least one run has optimistic folds: its accuracy promises too much.")
-    if any(run.tags.get("dvc.store", "") in _UNKNOWN for run in runs):
-        found.append("Of at least one run it is not known which spectra it read.")
-    if len({run.tags.get("git_commit", "") for run in runs}) > 1:
-        found.append("The runs were made by different git commits.")
-    if any(run.tags.get("git_dirty") == "true" for run in runs):
-        found.append("At least one run was made from a working tree with uncommitted changes.")
-    return found
-
-
-def _flag(run: LoggedRun) -> str:
-    word = run.tags.get("audit.verdict", "")
-    marks = {str(one): VERDICT_STYLES[one].mark for one in FLAGGED}
-    return f" {marks[word]}" if word in marks else ""
+def _key(record: RunRecord, units: Units, n_bootstrap: int, seed: int) -> str:
+    """Names what a run predicted of these spots, and how it is resampled."""
+    run = record.run
+    digest = sha256(f"{run.artifact_uri} {run.run_id} {n_bootstrap} {seed}".encode())
+    for column in (units.patient, units.core, units.y, units.repeat, units.fold):
+        digest.update(np.ascontiguousarray(column).tobytes())
+    digest.update(np.ascontiguousarray(units.probability).tobytes())
+    return digest.hexdigest()
 
 
 def _side(
