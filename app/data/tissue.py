@@ -46,6 +46,17 @@ class Tissue:
     tmas: tuple[str, ...]
     segments: Mapping[str, Any]
 
+    @property
+    def right_spots(self) -> float:
+        """Share of the spots whose predicted class is the true one, where that is known."""
+        codes = self.layers["Right or wrong"].codes
+        return float((codes == 1).sum() / max((codes < 3).sum(), 1))
+
+    @property
+    def right_cores(self) -> int:
+        """Cores whose label most of their spots vote for."""
+        return int((self.votes["right"] == "yes").sum())
+
 
 def tissue(run: LoggedRun) -> Tissue:
     """Spots and cores of a run.

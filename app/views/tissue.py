@@ -14,9 +14,9 @@ from app.data import spectra, tissue
 from app.data.runs import LoggedRun
 from app.data.tissue import Tissue
 from app.shown import literal, told
+from app.tissue_core import one_core
 from app.tissue_more import more
-from corespot.report.core_figures import core_spectrum
-from corespot.report.tissue_explorer import core_map, tissue_explorer
+from corespot.report.tissue_explorer import tissue_explorer
 from corespot.report.tissue_layers import Layer, ion_layer
 from corespot.units import Tolerance
 
@@ -28,20 +28,18 @@ def main() -> None:
     st.title("Tissue")
     run = chosen.one_run()
     here = tissue.tissue(run)
-    wrong = int(here.table["wrong"].sum())
-    n_right = int((here.votes["right"] == "yes").sum())
     st.caption(
         f"{len(here.table):,} spots of {len(here.votes):,} cores on {len(here.tmas)} TMAs, every "
-        "one predicted by models that were trained without its fold (mean over repeats). "
-        f"{1 - wrong / max(len(here.table), 1):.1%} of the spots and {n_right:,} of the cores are "
-        "called right."
+        f"one predicted by models that were trained without its fold (mean over repeats). "
+        f"{here.right_spots:.1%} of the spots and {here.right_cores:,} of the cores are called "
+        "right."
     )
     tma, layers = _choices(run, here)
     core = _core_clicked(run, here, tma)
     _map(run, here, tma, layers, core)
     core = _core_box(run, here, tma)
     if core is not None:
-        _core(run, here, layers, core)
+        one_core(run, here, layers[0], core)
     more(run, here, None if tma == _ALL else tma, core)
 
 
@@ -52,8 +50,9 @@ def _choices(run: LoggedRun, here: Tissue) -> tuple[str, list[Layer]]:
         many = len(here.tmas) > 1
         tmas = [_ALL, *here.tmas] if many else list(here.tmas)
         tma = st.selectbox("TMA", tmas, key=f"tma-{run.run_id}", width=200)
-        what = st.selectbox("Map", names, index=names.index("Predicted class"), width=220)
-        others = [_NOTHING, *(name for name in names if name != what)]
+        first = names.index("Predicted class")
+        what = st.selectbox("Map", names, index=first, key=f"what-{run.run_id}", width=220)
+        others = [_NOTHING, *names]
         # Models that draw regions are looked at beside what the regions should be.
         with_truth = "Label of the core" in here.layers or (
             bool(here.segments) and tissue.sees_neighbours(run)
@@ -61,10 +60,11 @@ def _choices(run: LoggedRun, here: Tissue) -> tuple[str, list[Layer]]:
         beside = st.selectbox(
             "Beside it",
             others,
-            index=others.index("Truth") if with_truth and "Truth" in others else 0,
+            index=others.index("Truth") if with_truth else 0,
+            key=f"beside-{run.run_id}",
             width=220,
         )
-    wanted = [name for name in (what, beside) if name != _NOTHING]
+    wanted = [what, *([beside] if beside not in (what, _NOTHING) else [])]
     ion: Layer | None = None
     if _ION in wanted:
         with told():
@@ -114,16 +114,20 @@ def _ion(run: LoggedRun) -> Layer:
     tolerance = Tolerance(float(width), unit)
     window = spectra.ion_window(run, float(mz), tolerance)
     image = spectra.ion_image(run, float(mz), tolerance)
-    bins = f"{window.n_bins} bins" if window.n_bins > 1 else "1 bin"
     if window.nearest:
         st.info(
             f"No bin lies within {literal(tolerance)} of m/z {mz:.4f}: the nearest, m/z "
             f"{window.low:.4f}, is shown."
         )
-    name = f"intensity at m/z {window.low:.2f}"
+    held = f"m/z {window.low:.3f}, 1 bin"
     if window.n_bins > 1:
-        name += f" to {window.high:.2f}, mean of {bins}"
-    return ion_layer(image, name, percentile=float(clip))
+        held = f"mean of {window.n_bins} bins, m/z {window.low:.3f} to {window.high:.3f}"
+    return ion_layer(
+        image,
+        f"intensity at m/z {mz:.2f} ± {tolerance}",
+        percentile=float(clip),
+        window=f"{held}, preprocessed intensity",
+    )
 
 
 def _map_key(run: LoggedRun) -> str:
@@ -173,7 +177,8 @@ def _map(run: LoggedRun, here: Tissue, tma: str, layers: list[Layer], core: int 
         chosen=core,
         highest_px=260 if tma == _ALL and len(here.tmas) > 2 else 440,
     )
-    shown.figure_to_select_in(figure, _map_key(run), mode="points")
+    alt = f"{title}: map of {int(rows.sum()):,} spots; cores can also be chosen in the box beneath."
+    shown.figure_to_select_in(figure, _map_key(run), mode="points", alt=alt)
 
 
 def _core_box(run: LoggedRun, here: Tissue, tma: str) -> int | None:
@@ -197,60 +202,6 @@ def _core_name(core: pd.Series[Any], with_tma: bool) -> str:
     parts = [str(core["core"]), *([str(core["tma"])] if with_tma else [])]
     parts.append(f"label {core['class'] or 'not known'}, called {core['by_majority']}")
     return "  ·  ".join(parts)
-
-
-def _core(run: LoggedRun, here: Tissue, layers: list[Layer], number: int) -> None:
-    """One core: what it is, how its spots vote, its map and its mean spectrum."""
-    core = _row(here.votes, number)
-    rows = (here.table["number"] == number).to_numpy()
-    st.subheader(f"Core {literal(core['core'])}")
-    right = {"yes": " It is called right.", "no": " It is called wrong."}.get(core["right"], "")
-    st.markdown(
-        f"Patient **{literal(core['patient'] or 'not known')}**, {literal(core['tma'])}, label "
-        f"**{literal(core['class'] or 'not known')}**. "
-        f"Most spots say **{literal(core['by_majority'])}**, the mean probability says "
-        f"**{literal(core['by_mean'])}**.{right}"
-    )
-    with st.container(horizontal=True):
-        with st.container(width=300):
-            one = [layer.of(rows) for layer in layers[:1]]
-            name = one[0].name[0].upper() + one[0].name[1:]
-            figure = core_map(here.table[rows], one[0], here.votes, title=name)
-            shown.figure(figure, f"core-map-{run.run_id}")
-        with st.container(width=430):
-            names = list(here.classes)
-            votes = pd.DataFrame(
-                {
-                    "class": names,
-                    "votes": [core[f"votes_{name}"] for name in names],
-                    "share of spots": [core[f"votes_{name}"] / core["spots"] for name in names],
-                    "mean probability": [core[f"prob_{name}"] for name in names],
-                }
-            )
-            st.caption(f"Votes of its {core['spots']:,} spots, each for its most probable class.")
-            digits = st.column_config.NumberColumn(format="%.2f")
-            config = {"share of spots": digits, "mean probability": digits}
-            shown.table(votes, f"votes {core['tma']} {core['core']}", column_config=config)
-    with told():
-        _spectrum(run, str(core["tma"]), str(core["core"]))
-
-
-def _spectrum(run: LoggedRun, tma: str, core: str) -> None:
-    axis = spectra.axis_of(run)
-    first, last = float(axis.mz[0]), float(axis.mz[-1])
-    spectrum = spectra.mean_spectrum(run, tma, core)
-    with st.container(horizontal=True):
-        low = st.number_input(
-            "From m/z", first, last, first, 10.0, format="%.3f", key=f"low-{run.run_id}", width=180
-        )
-        high = st.number_input(
-            "to m/z", first, last, last, 10.0, format="%.3f", key=f"high-{run.run_id}", width=180
-        )
-    means = spectra.class_spectra(run)
-    figure = core_spectrum(
-        axis, spectrum, means, core=core, low=min(low, high), high=max(low, high)
-    )
-    shown.figure(figure, f"spectrum-{run.run_id}")
 
 
 if __name__ == "__main__":

@@ -168,6 +168,25 @@ def test_hostile_names_are_text(own_project: Path, launched: Launch) -> None:
             assert not re.search(r"(?<!\\)<script|(?<!\\)\]\(http|\*\*b\*\*", one.value)
 
 
+def test_the_truth_of_spots_stands_beside_what_is_predicted(
+    own_project: Path, launched: Launch
+) -> None:
+    files = with_own_files(own_project, run_ids(own_project)["LP roc_lda"])
+    path = files / "tables" / "spots.parquet"
+    table = pd.read_parquet(path)
+    table["truth"] = table["class"].where(table.index >= 400, "")
+    wrong = pd.read_parquet(files / "tables" / "predictions.parquet").groupby("row").mean()
+    called = (wrong["prob_lung"] >= 0.5).map({True: "lung", False: "pancreas"})
+    known = table.set_index("row")["truth"].loc[called.index]
+    share = (known == called)[known != ""].mean()
+    table.to_parquet(path)
+    test, _ = opened(launched, own_project)
+    assert not test.error
+    assert box(test, "Beside it").value == "Truth"
+    assert "Label of the core" in box(test, "Map").options
+    assert f"{share:.1%} of the spots" in texts(test)
+
+
 def test_a_run_without_some_files_shows_the_rest(own_project: Path, launched: Launch) -> None:
     files = with_own_files(own_project, run_ids(own_project)["LP roc_lda"])
     (files / "metrics.json").write_text("{")

@@ -136,11 +136,11 @@ def test_hovering_tells_core_patient_truth_and_probability() -> None:
 
 def test_the_ion_image_is_clipped_and_says_where() -> None:
     values = np.r_[np.linspace(0, 1, 99), 50.0]
-    layer = ion_layer(values, "intensity at m/z 1000", percentile=99)
+    layer = ion_layer(values, "intensity at m/z 1000", percentile=99, window="mean of 3 bins")
     low, high = layer.ends or (-1, -1)
     assert low == 0 and high == pytest.approx(np.percentile(values, 99))
     assert layer.clipped and layer.codes.max() == layer.codes[-1] == layer.n_shades
-    assert layer.codes[0] == 1 and "99" in layer.note
+    assert layer.codes[0] == 1 and layer.note.startswith("mean of 3 bins") and "99" in layer.note
     nothing = ion_layer(np.zeros(5), "nothing", percentile=99)
     assert (nothing.codes == 1).all()
     gaps = ion_layer(np.array([np.nan, 1.0]), "gap", percentile=99)

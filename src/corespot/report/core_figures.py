@@ -43,7 +43,7 @@ def core_spectrum(
     n_points : int
         Most points of one curve; minima and maxima survive the thinning.
     """
-    title = f"Mean spectrum of core {plain(core)}"
+    title = f"Mean spectrum: {plain(core)}"
     stretch = Stretch(axis, low, high, n_points)
     shown = stretch.bins
     if shown.stop <= shown.start:

@@ -137,7 +137,9 @@ def fraction_layer(table: pd.DataFrame, cores: pd.DataFrame, positive: str) -> L
     return _scaled(f"share of the core taken for {positive}", values, (0.0, 1.0), BLUES)
 
 
-def ion_layer(values: npt.NDArray[np.floating], name: str, *, percentile: float) -> Layer:
+def ion_layer(
+    values: npt.NDArray[np.floating], name: str, *, percentile: float, window: str = ""
+) -> Layer:
     """Intensities from 0 to a percentile of all spots; what lies above has the last colour.
 
     Parameters
@@ -148,6 +150,8 @@ def ion_layer(values: npt.NDArray[np.floating], name: str, *, percentile: float)
         Which ion.
     percentile : float
         From 50 to 100.
+    window : str
+        Which bins the values are the mean of, for the note.
     """
     known = np.asarray(values, dtype=float)
     finite = known[np.isfinite(known)]
@@ -159,6 +163,7 @@ def ion_layer(values: npt.NDArray[np.floating], name: str, *, percentile: float)
     if high <= low:
         high = float(finite.max()) if finite.max() > low else low + 1.0
     note = f"colours end at percentile {percentile:g} of all spots of the run"
+    note = f"{window}; {note}" if window else note
     return replace(_scaled(name, known, (low, high), BLUES), note=note)
 
 
