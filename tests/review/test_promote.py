@@ -18,6 +18,7 @@ from corespot.review.promote import Promotion, promote
 from corespot.tracking.decisions import PREFIX, STATUS, decision_tags
 from corespot.tracking.reading import read_run
 from corespot.tracking.registry import CANDIDATE, CHAMPION, PROMOTED, PROMOTIONS
+from corespot.tracking.store import store_lock
 from reviewed_project import Reviewed, folds_into
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -294,6 +295,21 @@ def test_decisions_of_two_at_once_are_both_kept(reviewed: Reviewed) -> None:
     found = reviewed.client.search_registered_models()
     held = CANDIDATE in found[0].aliases if found else False
     assert held == (history.latest.word == "approve")
+
+
+def test_a_store_that_cannot_be_written_is_told(
+    reviewed: Reviewed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = reviewed.root / "mlruns/mlflow.db.lock"
+    lock.unlink(missing_ok=True)
+    lock.mkdir()
+    with pytest.raises(TrackingError, match="cannot be written to"):
+        decided(reviewed)
+    lock.rmdir()
+    monkeypatch.setattr("corespot.review.decide._PATIENCE_SECONDS", 0.1)
+    with store_lock(reviewed.uri), pytest.raises(TrackingError, match="somebody else"):
+        decided(reviewed)
+    assert decided(reviewed).told
 
 
 def test_a_clock_that_is_behind_does_not_hide_a_decision(

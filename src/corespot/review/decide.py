@@ -109,13 +109,22 @@ def decide(
 @contextmanager
 def taking_turns(project: Project) -> Iterator[None]:
     """Let one at a time of the processes on this machine decide or promote."""
+    lock = store_lock(project.tracking_uri)
     try:
-        with store_lock(project.tracking_uri).acquire(timeout=_PATIENCE_SECONDS):
-            yield
+        lock.acquire(timeout=_PATIENCE_SECONDS)
     except Timeout:
         raise TrackingError(
             "somebody else has been writing to the store for a minute; try again"
         ) from None
+    except OSError as error:
+        raise TrackingError(
+            f"the store cannot be written to ({error.strerror}: {lock.lock_file}); ask for the "
+            "permission"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _now(tags: Any) -> datetime:
