@@ -19,6 +19,7 @@ from corespot.report.run_overview import (
     overview_table,
 )
 from corespot.report.verdict_badge import VERDICT_STYLES
+from corespot.review.compared_runs import shortened
 from corespot.review.run_table import (
     NOT_AUDITED,
     ORDERS,
@@ -148,7 +149,7 @@ def _columns() -> dict[str, Any]:
     widths = {
         **{"task": 65, "model": 100, "verdict": 120, "spots": 58, "95 % interval": 105},
         **{"cores": 58, "patients": 70, "artifact share": 97, "leakage gap": 91},
-        **{"train–test gap": 97, "started (UTC)": 124, "data": 78, "decision": 150},
+        **{"train–test gap": 97, "started (UTC)": 124, "data": 78, "decision": 150, "remarks": 120},
     }
     return {
         # Pinned columns are written in grey: the verdict is none of them.
@@ -190,7 +191,11 @@ def _labels(table: pd.DataFrame) -> list[str]:
     """What rows of the figure are called: the model, and how it was mitigated."""
     several = table["cohort"].nunique() > 1
     return [
-        " · ".join(part for part in (model or name, mitigation, cohort if several else "") if part)
+        " · ".join(
+            shortened(part)
+            for part in (model or name, mitigation, cohort if several else "")
+            if part
+        )
         for name, model, mitigation, cohort in zip(
             table["name"], table["model"], table["mitigation"], table["cohort"], strict=True
         )

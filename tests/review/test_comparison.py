@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from corespot.errors import StoreError
-from corespot.review.compared_runs import cautions, labels_of
+from corespot.review.compared_runs import cautions, labels_of, shortened
 from corespot.review.comparison import compare_runs, fold_differences
 from corespot.review.run_record import RunRecord
 from corespot.tracking.reading import LoggedRun
@@ -226,6 +226,7 @@ def test_labels_tell_runs_of_one_name_apart(tmp_path) -> None:
         record(tmp_path, "three", audit__verdict="splendid").run,
     ]
     assert labels_of(runs) == [f"A  {HOSTILE} ▲", f"B  {HOSTILE}", f"C  {HOSTILE}"]
+    assert len(shortened("x" * 500)) == 48 and shortened("x" * 48) == "x" * 48
 
 
 def test_27000_spots_take_less_than_a_second(tmp_path) -> None:

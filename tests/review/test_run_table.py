@@ -178,6 +178,7 @@ def test_flagged_rows_are_toned_and_every_verdict_has_colour_and_word() -> None:
     styles = overview_styles(rows)
     assert rows["verdict"].tolist() == ["▲ confounded", "– no evidence", NOT_AUDITED]
     assert rows["remarks"].tolist() == ["optimistic folds; mitigated: penalty", "", ""]
+    assert rows.columns.get_loc("remarks") < rows.columns.get_loc("spots")
     assert "background-color" in styles.loc[0, "name"] and styles.loc[1, "name"] == ""
     assert styles.loc[0, "verdict"] != styles.loc[1, "verdict"] != ""
     assert styles.loc[2, "verdict"] == ""

@@ -178,7 +178,8 @@ def overview_table(table: pd.DataFrame) -> pd.DataFrame:
         Result of `corespot.review.run_table.run_table`.
     """
     words = table["verdict"].map(lambda word: _verdict(str(word)))
-    return pd.DataFrame(
+    remarks = [remarks_of(*row) for row in _marks(table)]
+    rows = pd.DataFrame(
         {
             "task": table["task"],
             "model": table["model"],
@@ -193,7 +194,6 @@ def overview_table(table: pd.DataFrame) -> pd.DataFrame:
             "started (UTC)": table["started"].dt.tz_localize(None),
             "data": table["data"],
             "decision": _decisions(table),
-            "remarks": [remarks_of(*row) for row in _marks(table)],
             "registry": table["registry"],
             "quartiles": _ranges(table, "spot_q1", "spot_q3"),
             "name": table["name"],
@@ -201,6 +201,9 @@ def overview_table(table: pd.DataFrame) -> pd.DataFrame:
             "run": table["run_id"],
         }
     )
+    # What changes how the figures are read stands before them; an empty column does not.
+    rows.insert(3 if any(remarks) else len(rows.columns), "remarks", remarks)
+    return rows
 
 
 def overview_styles(rows: pd.DataFrame) -> pd.DataFrame:

@@ -9,12 +9,21 @@ from corespot.tracking.reading import LoggedRun
 
 #: Letters by which compared runs are called.
 LETTERS = "ABCDEF"
+_LONGEST = 48
 _UNKNOWN = ("", "unknown")
 
 
 def labels_of(runs: Sequence[LoggedRun]) -> list[str]:
     """A name for each of up to six runs that no other has, flags marked: ``A  LP conv1d ▲``."""
-    return [f"{letter}  {run.name}{_flag(run)}" for letter, run in zip(LETTERS, runs, strict=False)]
+    return [
+        f"{letter}  {shortened(run.name)}{_flag(run)}"
+        for letter, run in zip(LETTERS, runs, strict=False)
+    ]
+
+
+def shortened(name: str) -> str:
+    """A name that leaves room beside it, in figures and over columns."""
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
 
 
 def cautions(runs: Sequence[LoggedRun]) -> list[str]:
