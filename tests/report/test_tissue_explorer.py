@@ -253,7 +253,11 @@ def test_a_large_map_stays_small_and_speaks_of_cores() -> None:
     assert sum(len(one.x) for one in points) <= MOST_HANDLES
     assert {int(number) for one in points for number in one.customdata} == set(range(n_cores))
     assert "of 144 spots" in points[0].text[0]
-    assert len(plotly.io.to_json(figure)) < 700_000
+    assert len(plotly.io.to_json(figure)) < 400_000
+    # Round cores have long outlines, which cells of two pixels would not even show.
+    assert "outlines" not in figure.layout.title.subtitle.text
+    few = drawn(table[:400], [layers["Truth"].of(np.arange(n) < 400)])
+    assert "outlines" in few.layout.title.subtitle.text
 
 
 def test_a_core_spectrum_keeps_peaks_and_few_points() -> None:
