@@ -140,6 +140,7 @@ def test_it_trains_writes_records_and_says_before_and_after(
     assert tags["mitigation.of"] == record["run_id_before"] == trained == audit["run_id"]
     assert (tags["task"], tags["model"], tags["level"]) == ("LP", "logistic", "mitigated model")
     assert tags["audit.verdict"] == after["verdict"]
+    assert tags["model_uri"].startswith("models:/")  # it can be approved and promoted
     assert run.info.status == "FINISHED"
     share = after["readings"]["artifact_share"]
     assert metrics["audit.artifact_share"] == metrics["artifact_share"] == pytest.approx(share)

@@ -9,6 +9,9 @@ from typing import Any
 
 import yaml
 
+# Safe as the other, and ten times as fast: a lock of many stages takes half a second otherwise.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 
 def git_state(root: Path) -> dict[str, str]:
     """Commit and dirty flag of the working tree; ``none`` outside git.
@@ -59,7 +62,7 @@ def _locked_hashes(root: Path) -> dict[str, str]:
     lock = root / "dvc.lock"
     if not lock.is_file():
         return {}
-    content: Any = yaml.safe_load(lock.read_text(encoding="utf-8")) or {}
+    content: Any = yaml.load(lock.read_text(encoding="utf-8"), Loader=_LOADER) or {}
     hashes: dict[str, str] = {}
     # Outputs last: what a stage wrote is newer than what a later stage once read.
     for kind in ("deps", "outs"):
