@@ -119,12 +119,14 @@ def _ion(run: LoggedRun) -> Layer:
             f"No bin lies within {literal(tolerance)} of m/z {mz:.4f}: the nearest, m/z "
             f"{window.low:.4f}, is shown."
         )
-    held = f"m/z {window.low:.3f}, 1 bin"
+    name, held = f"intensity at m/z {mz:.2f} ± {tolerance}", f"m/z {window.low:.3f}, 1 bin"
+    if window.nearest:
+        name = f"intensity at m/z {window.low:.2f}, the nearest bin"
     if window.n_bins > 1:
         held = f"mean of {window.n_bins} bins, m/z {window.low:.3f} to {window.high:.3f}"
     return ion_layer(
         image,
-        f"intensity at m/z {mz:.2f} ± {tolerance}",
+        name,
         percentile=float(clip),
         window=f"{held}, preprocessed intensity",
     )

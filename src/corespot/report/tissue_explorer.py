@@ -164,7 +164,7 @@ def _colour_scale(layer: Layer) -> list[tuple[float, str]]:
 def _bar(layer: Layer, at: int, height: int) -> go.Scatter:
     """The colour bar of a scale, at the left of the maps, a second one at their right."""
     low, high = layer.ends or (0.0, 1.0)
-    values = [value for value in round_ticks(low, high) if high - value > 0.06 * (high - low)]
+    values = [value for value in round_ticks(low, high) if high - value > 0.11 * (high - low)]
     texts = [short(value) for value in values]
     values.append(high)
     texts.append(f"≥ {short(high)}" if layer.clipped else short(high))
