@@ -127,6 +127,17 @@ def test_another_store_is_paired_by_place_and_only_over_what_is_shared(tmp_path)
         compare_runs(reference, same_numbers)
 
 
+def test_spots_that_were_labelled_anew_are_left_out_in_the_same_store(tmp_path) -> None:
+    spots = spots_table()
+    later = spots.copy()
+    later.loc[later["patient"] == "P0001", "class"] = "a"
+    pair = compare_runs(
+        record(tmp_path, "one", predicted(spots, 0.7), spots),
+        record(tmp_path, "other", predicted(later, 1.0), later),
+    )
+    assert (pair.n_patients, pair.n_spots, spot_accuracy(pair)["run"]) == (11, 88, 1.0)
+
+
 def test_an_unknown_store_is_never_taken_for_the_same(tmp_path) -> None:
     spots = spots_table()
     later = spots.assign(row=spots["row"].to_numpy()[::-1])
