@@ -157,8 +157,7 @@ def _to_evidence(evidence: Evidence, label: str) -> None:
 
 
 def _decided(made: Decided) -> str:
-    lines = [f"{_WORDS[made.decision.word]}: recorded", *made.told]
-    return ". ".join(_capital(line) for line in lines) + "."
+    return "; ".join([f"{_WORDS[made.decision.word]}: recorded", *made.told]) + "."
 
 
 def _say_later(run_id: str, text: str) -> None:

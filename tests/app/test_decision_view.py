@@ -87,7 +87,7 @@ def test_approve_then_promote_in_two_steps(opened: Any, reviewed: Reviewed) -> N
     assert "cannot be approved" not in said(test) and "Nobody has decided" in said(test)
     assert button(test, "Promote").disabled
     send(test, "approve", comment="fine")
-    assert "Registered as demo\\-ADSQ version 1" in said(test)
+    assert "registered as demo\\-ADSQ version 1" in said(test)
     assert "✓ approved" in html(test) and "✕ refused" not in html(test)
     button(test, "Promote").click().run()
     assert not reviewed.client.get_registered_model("demo-ADSQ").aliases.get("champion")
