@@ -82,7 +82,7 @@ def test_the_figure_shows_each_number_where_it_is() -> None:
     rows = figure.layout.yaxis.ticktext
     assert "confounded" in rows[0] and "not excluded" in rows[1]
     notes = [note.text for note in figure.layout.annotations]
-    assert "chance 0.50" in notes and "line 0.16" in notes
+    assert "chance 0.50" in notes and "line 16 %" in notes
 
 
 def test_several_ways_stand_beneath_each_other() -> None:

@@ -43,7 +43,7 @@ def captioned(figure: go.Figure, *, height: int | None = None) -> Captioned:
     title = figure.layout.title
     subtitle = title.subtitle.text if title.subtitle is not None else None
     before = figure.layout.margin.t if figure.layout.margin.t is not None else 84
-    top = 36 if _has_legend(figure) else 14
+    top = 14 + 22 * _has_legend(figure) + _titles_of_panels(figure)
     bare.update_layout(
         title={"text": "", "subtitle": {"text": ""}},
         margin={"t": top},
@@ -56,6 +56,14 @@ def captioned(figure: go.Figure, *, height: int | None = None) -> Captioned:
 def _has_legend(figure: go.Figure) -> bool:
     shown = [trace for trace in figure.data if getattr(trace, "showlegend", False) is not False]
     return len(shown) > 1 or any(trace.showlegend for trace in shown if "showlegend" in trace)
+
+
+def _titles_of_panels(figure: go.Figure) -> int:
+    """Room in pixels for the titles of panels, which plotly keeps as notes above them."""
+    above = [
+        note.text for note in figure.layout.annotations if note.yref == "paper" and note.y == 1
+    ]
+    return max((18 * (1 + (text or "").count("<br>")) for text in above), default=0)
 
 
 def _plain(text: str | None) -> str:

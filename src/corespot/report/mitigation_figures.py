@@ -34,7 +34,7 @@ def before_after_figure(
     line : float, optional
         The artifact share above which a model is called confounded.
     """
-    title = "Before and after"
+    title = "Accuracy and artifact share, before and after"
     if not records:
         return empty_figure(title, "this model was not trained with a way out")
     sides = [("the plain model", records[0].before)]
@@ -55,11 +55,13 @@ def before_after_figure(
                 x=value,
                 line={"color": shade, "width": 1.4, "dash": "dash"},
                 annotation={
-                    "text": f"{text} {value:.2f}",
+                    "text": f"{text} {100 * value:.0f} %"
+                    if text == "line"
+                    else f"{text} {value:.2f}",
                     "font": {"size": 11, "color": shade},
-                    "yanchor": "top",
-                    "y": -0.02,
-                    "yref": "y domain",
+                    # Beneath the labels of the ticks.
+                    **{"y": 0, "yref": "y domain", "yanchor": "top", "yshift": -24},
+                    "xanchor": "center",
                 },
                 row=1,
                 col=column,
@@ -93,9 +95,10 @@ def _panel(
     for at, value in enumerate(values):
         if value is None:
             figure.add_scatter(
-                x=[0.5],
+                x=[0.0],
                 y=[at],
                 mode="text",
+                textposition="middle right",
                 text=["not measured"],
                 textfont={"color": MUTED, "size": 12},
                 hoverinfo="skip",
