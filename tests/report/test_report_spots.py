@@ -236,3 +236,26 @@ def test_embedding_marks_held_out_spots_and_names_few_groups():
     drawn = embedding_maps(many)
     assert len(drawn.data[0].x) + len(drawn.data[1].x) <= 2000 and "drawn" in texts(drawn)
     assert embedding_maps(points.head(0)).layout.annotations
+
+
+def test_spots_of_unknown_truth_are_neither_right_nor_wrong() -> None:
+    table = pd.DataFrame(
+        {
+            "row": range(4),
+            "file": "a.imzML",
+            "x": range(4),
+            "y": 0,
+            "core": "C1",
+            "tma": "T1",
+            "patient": "P1",
+            "class": "a",
+            "truth": ["a", "b", "", ""],
+            "predicted": "a",
+            "probability": 0.9,
+            "prob_a": 0.9,
+            "prob_b": 0.1,
+            "wrong": [False, True, False, False],
+        }
+    )
+    subtitle = str(tissue_maps(table, ["a", "b"]).layout.title.subtitle.text)
+    assert "50.0% of the spots are right" in subtitle

@@ -100,13 +100,16 @@ def tissue_maps(
         legend={"x": 0, "xanchor": "left", "y": 1 + 32 / height},
         margin={"l": 92, "b": 24},
     )
-    share = 1 - float(wrong.mean())
+    # Spots of unknown truth are neither right nor wrong.
+    known = table["truth" if "truth" in table else "class"].astype(str).to_numpy() != ""
+    share = 1 - float(wrong[known].mean()) if known.any() else float("nan")
+    said = f"{share:.1%} of the spots are right" if known.any() else "no truth is known"
     left_out = f"; {len(grids)} of {len(every)} maps" if len(every) > len(grids) else ""
     return apply_theme(
         figure,
         title=title,
-        subtitle=f"out of fold, mean over repeats; hatched: not the truth ({share:.1%} of the "
-        f"spots are right{left_out}); outlines: cores",
+        subtitle=f"out of fold, mean over repeats; hatched: not the truth ({said}"
+        f"{left_out}); outlines: cores",
         height=height + 152,
         top=128,
     )
