@@ -10,7 +10,7 @@ import streamlit as st
 # Streamlit puts only this folder on the path, and the package `app` lies one above.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from app.shown import told
+from app.parts.shown import told
 
 #: Address of each view, its title and its icon, in the order of the menu.
 VIEWS = {

@@ -16,7 +16,17 @@ ROUTER = Path(__file__).with_name("router.py")
 CONFIG = Path(__file__).parents[1] / ".streamlit" / "config.toml"
 #: Imported before the first visitor, and what only some views need, beside him.
 _FIRST = ("mlflow", "plotly.graph_objects", "pyarrow.parquet", "app.views.overview")
-_LATER = ("corespot.report.audit_figures", "corespot.report.run_sections", "corespot.tune.figures")
+_LATER = (
+    "app.views.sensitivity",
+    "app.views.confounding",
+    "app.views.tissue",
+    "app.views.compare",
+    "app.views.decision",
+    "app.views.cohort",
+    "app.views.studies",
+    "corespot.models.registry",
+    "corespot.tune.figures",
+)
 
 
 def main() -> None:

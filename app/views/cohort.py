@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import cohort_folds, cohort_spectrum, shown
 from app.data import cohort as data
-from app.shown import literal, told
+from app.parts import cohort_folds, cohort_spectrum, shown
+from app.parts.shown import literal, told
 from corespot.axis import MzAxis
 from corespot.report.cohort_tables import class_counts, skipped_lines, tma_table
 from corespot.report.design_parts import associations

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from app import chosen, compared_profiles, compared_tables, shown
 from app.data import comparison as paired_data
 from app.data import runs as data
 from app.data.runs import LoggedRun
+from app.parts import chosen, compared_profiles, compared_tables, shown
+from app.parts.report_button import report_button
 from corespot.errors import CorespotError
 from corespot.evaluate.paired import PAIRED_METRICS
 from corespot.report.compared_verdicts import ComparedVerdict, VerdictList
@@ -53,6 +54,7 @@ def main() -> None:
     labels = labels_of(runs)
     colours = colours_of(labels)
     _verdicts(runs, labels, colours)
+    report_button(runs)
     found = cautions(runs)
     if found:
         st.warning("  \n".join(shown.literal(one) for one in found), icon=":material/warning:")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from app import chosen, shown
 from app.data import evidence
 from app.data import runs as data
 from app.data.runs import LoggedRun
-from app.exhibit import exhibit
+from app.parts import chosen, shown
+from app.parts.exhibit import exhibit
+from app.parts.report_button import report_button
 from corespot.report.audit_card import VerdictCard, VerdictLimits
 from corespot.report.audit_shown import AuditView
 from corespot.report.audit_tables import (
@@ -49,6 +50,7 @@ def _audited(run: LoggedRun, view: AuditView) -> None:
         with st.container(width=520):
             exhibit(figures["audit_scores"], "scores")
     shown.drawn(VerdictLimits(view))
+    report_button([run])
     with shown.told():
         _before_after(run, view)
     st.subheader("Where the model looks")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import chosen
 from app.data import decisions as data
-from app.shown import drawn, literal, told
+from app.parts import chosen
+from app.parts.report_button import report_button
+from app.parts.shown import drawn, literal, told
 from corespot.report.audit_card import VerdictCard
 from corespot.review.checks import REASON_RULE, needs_reason
 from corespot.review.decide import Decided
@@ -48,7 +49,9 @@ def _verdict(evidence: Evidence) -> None:
         st.warning(f"No verdict: {literal(audit.why)}", icon=":material/help:")
     elif audit.view is not None:
         drawn(VerdictCard(audit.view))
-    _to_evidence(evidence, "See the evidence for this verdict")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        _to_evidence(evidence, "See the evidence for this verdict")
+        report_button([evidence.run])
 
 
 def _form(evidence: Evidence) -> None:

@@ -9,9 +9,9 @@ import pandas as pd
 import streamlit as st
 from pandas.io.formats.style import Styler
 
-from app import chosen, shown
 from app.data import comparison as data
 from app.data.runs import runs
+from app.parts import chosen, shown
 from corespot.report.run_overview import (
     FlagLine,
     accuracy_by_task,

@@ -9,11 +9,11 @@ from typing import Any, get_args
 import pandas as pd
 import streamlit as st
 
-from app import chosen, shown
 from app.data import runs as data
 from app.data import spectra
 from app.data.runs import LoggedRun
-from app.mz_window import (
+from app.parts import chosen, shown
+from app.parts.mz_window import (
     choose_ion,
     chosen_ion,
     show_window,

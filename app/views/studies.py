@@ -9,10 +9,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import chosen, shown
 from app.data import runs as all_runs
 from app.data import studies as data
-from app.shown import literal, told
+from app.parts import chosen, shown
+from app.parts.shown import literal, told
 from corespot.errors import TuneError
 from corespot.report.tuning_page import adapted_note, gains_table, three_decimals, with_sign
 

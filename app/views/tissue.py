@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import chosen, shown
 from app.data import spectra, tissue
 from app.data.runs import LoggedRun
 from app.data.tissue import Tissue
-from app.shown import literal, told
-from app.tissue_core import one_core
-from app.tissue_more import more
+from app.parts import chosen, shown
+from app.parts.shown import literal, told
+from app.parts.tissue_core import one_core
+from app.parts.tissue_more import more
 from corespot.report.tissue_explorer import tissue_explorer
 from corespot.report.tissue_layers import Layer, ion_layer
 from corespot.units import Tolerance

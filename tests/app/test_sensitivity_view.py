@@ -84,7 +84,7 @@ def _react() -> None:
     import pandas as pd
     import streamlit as st
 
-    from app.mz_window import take_selection
+    from app.parts.mz_window import take_selection
     from app.views.sensitivity import _go_to_row
     from corespot.axis import MzAxis
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from app.data import runs as data
 from app.data.runs import LoggedRun
-from app.shown import literal, run_label
+from app.parts.shown import literal, run_label
 from corespot.errors import TrackingError
 
 #: Where the choice is kept while views change; the address holds it, too.

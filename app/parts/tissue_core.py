@@ -7,11 +7,11 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import shown
 from app.data import spectra
 from app.data.runs import LoggedRun
 from app.data.tissue import Tissue
-from app.shown import literal, told
+from app.parts import shown
+from app.parts.shown import literal, told
 from corespot.report.core_figures import core_spectrum
 from corespot.report.tissue_explorer import core_map
 from corespot.report.tissue_layers import Layer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import shown
+from app.parts import shown
 from corespot.report.captioned import Captioned
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from app import shown
 from app.data import runs as data
 from app.data.runs import LoggedRun
+from app.parts import shown
 from corespot.explain.compared import profile_correlations
 from corespot.explain.profile import SensitivityProfile
 from corespot.report.comparison_figures import ProfilesView, profiles_compared

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from app import shown
 from app.data import spectra, tissue
 from app.data.runs import LoggedRun
 from app.data.tissue import Tissue
-from app.shown import told
+from app.parts import shown
+from app.parts.shown import told
 from corespot.report.embedding_figures import embedding_maps
 from corespot.report.gallery_figures import spots_of_gallery
 from corespot.report.segmentation_figures import segmentation

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import shown
 from app.data import cohort as data
-from app.shown import literal
+from app.parts import shown
+from app.parts.shown import literal
 from corespot.report.fold_layout import UNITS, fold_layout, fold_table, n_split
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import shown
 from app.data import cohort as data
-from app.shown import literal
+from app.parts import shown
+from app.parts.shown import literal
 from corespot.errors import CorespotError
 from corespot.report.fold_layout import in_order
 from corespot.report.preprocessing_figures import before_after, clearest_window
