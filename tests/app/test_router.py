@@ -27,7 +27,7 @@ def test_a_view_of_an_empty_project_says_what_to_run(
     assert not test.exception
     shown = [*test.info, *test.error, *test.warning]
     assert any(re.search(r"make run|make\\? run|dvc repro", one.value) for one in shown) or any(
-        "make run" in code.value for code in test.code
+        re.search("make run|corespot tune", code.value) for code in test.code
     )
 
 
