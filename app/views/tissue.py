@@ -185,25 +185,25 @@ def _map(run: LoggedRun, here: Tissue, tma: str, layers: list[Layer], core: int 
 
 def _core_box(run: LoggedRun, here: Tissue, tma: str) -> int | None:
     votes = here.votes if tma == _ALL else here.votes[here.votes["tma"] == tma]
+    names = dict(zip(votes.index.tolist(), _core_names(votes, tma == _ALL), strict=True))
     core: int | None = st.selectbox(
         "Core",
-        votes.index.tolist(),
+        list(names),
         index=None,
-        format_func=lambda number: _core_name(_row(here.votes, number), tma == _ALL),
+        format_func=lambda number: names[number],
         key=_core_key(run),
         placeholder="Click a core on the map, or choose one here",
     )
     return core
 
 
-def _row(votes: pd.DataFrame, number: int) -> pd.Series[Any]:
-    return votes.iloc[number]
-
-
-def _core_name(core: pd.Series[Any], with_tma: bool) -> str:
-    parts = [str(core["core"]), *([str(core["tma"])] if with_tma else [])]
-    parts.append(f"label {core['class'] or 'not known'}, called {core['by_majority']}")
-    return "  ·  ".join(parts)
+def _core_names(votes: pd.DataFrame, with_tma: bool) -> list[str]:
+    names = []
+    for core in votes[["core", "tma", "class", "by_majority"]].to_dict("records"):
+        parts = [str(core["core"]), *([str(core["tma"])] if with_tma else [])]
+        parts.append(f"label {core['class'] or 'not known'}, called {core['by_majority']}")
+        names.append("  ·  ".join(parts))
+    return names
 
 
 if __name__ == "__main__":

@@ -65,7 +65,10 @@ def make_store(source: Path, out: Path, n_spots: int, n_bins: int) -> pd.DataFra
     parts = []
     for copy in range(copies):
         part = spots.assign(source=np.arange(len(spots)))
-        for name in ("tma", "core", "patient", "file"):
+        # As many TMAs, but larger ones: copies lie beside each other on the same slide.
+        part["x"] += copy % 4 * (int(spots["x"].max()) + 3)
+        part["y"] += copy // 4 * (int(spots["y"].max()) + 3)
+        for name in ("core", "patient"):
             part[name] = [f"{copy}-{value}" for value in part[name]]
         parts.append(part)
     rows = pd.concat(parts, ignore_index=True).head(n_spots)
@@ -148,7 +151,7 @@ def make_files(client: object, like: LoggedRun, out: Path, run_id: str, rows: pd
     predictions = pd.read_parquet(target / "tables/predictions.parquet")
     kept = rows[rows["source"].isin(spots.index)]
     new = spots.loc[kept["source"]].reset_index(drop=True).assign(row=kept.index)
-    for name in ("file", "core", "tma", "patient"):
+    for name in ("file", "x", "y", "core", "tma", "patient"):
         new[name] = kept[name].to_numpy()
     write_table(target / "tables/spots.parquet", new)
     by_row = pd.DataFrame({"source": kept["source"], "new": kept.index})

@@ -28,17 +28,29 @@ class Handles:
         self, table: pd.DataFrame, votes: pd.DataFrame, layers: Sequence[Layer], *, budget: int
     ) -> None:
         self.table, self.votes = table, votes
-        x, y = (table[name].to_numpy(dtype=np.int64) for name in ("x", "y"))
-        number = table["number"].to_numpy(dtype=np.int64)
         file = pd.factorize(table["file"].astype(str))[0]
-        enough = max(_ENOUGH * budget // MOST_HANDLES, 1)
+        core = pd.factorize(file * (len(votes) + 1) + table["number"].to_numpy(dtype=np.int64))[0]
+        n_cores = int(core.max()) + 1 if len(core) else 0
+        # Squares are counted from the corner of their core: in the end there is one a core.
+        corner, within = [], []
+        for name in ("x", "y"):
+            values = table[name].to_numpy(dtype=np.int64)
+            least = np.full(n_cores, np.iinfo(np.int64).max)
+            np.minimum.at(least, core, values)
+            corner.append(least[core])
+            within.append(values - least[core])
+        enough = max(_ENOUGH * budget // MOST_HANDLES, n_cores)
         self.step, kept = 1, np.arange(len(table))
         while len(kept) > (budget if self.step == 1 else enough):
             self.step += 1
-            squares = np.stack([file, number, x // self.step, y // self.step], axis=1)
-            kept = np.sort(np.unique(squares, axis=0, return_index=True)[1])
-            if self.step > 64:
-                kept = kept[:enough]
+            across, down = within[0] // self.step, within[1] // self.step
+            squares = (core * (int(across.max()) + 1) + across) * (int(down.max()) + 1) + down
+            kept = np.sort(np.unique(squares, return_index=True)[1])
+        middle = (self.step - 1) / 2
+        self.x, self.y = (
+            least + inside // self.step * self.step + middle
+            for least, inside in zip(corner, within, strict=True)
+        )
         self.kept = np.zeros(len(table), dtype=bool)
         self.kept[kept] = True
         self.texts = self._of_spots(layers) if self.step == 1 else self._of_cores()
@@ -48,10 +60,9 @@ class Handles:
         rows = grid.index[grid.index >= 0]
         rows = rows[self.kept[rows]]
         cell_px = width_px / grid.index.shape[1]
-        shift = (self.step - 1) / 2
         return go.Scatter(
-            x=(self.table["x"].to_numpy()[rows] + shift).astype(np.float32),
-            y=(self.table["y"].to_numpy()[rows] + shift).astype(np.float32),
+            x=self.x[rows].astype(np.float32),
+            y=self.y[rows].astype(np.float32),
             mode="markers",
             marker={
                 "symbol": "square",
