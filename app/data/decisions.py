@@ -21,10 +21,12 @@ def evidence(run_id: str) -> Evidence:
     return read_evidence(client(), project(), run_id)
 
 
-def decide(run_id: str, word: str, reviewer: str, comment: str) -> Decided:
+def decide(run_id: str, word: str, reviewer: str, comment: str, seen: str) -> Decided:
     """Decide on a run; see `corespot.review.decide.decide`, which reads all anew first."""
     try:
-        return deciding.decide(project(), run_id, word, reviewer=reviewer, comment=comment)
+        return deciding.decide(
+            project(), run_id, word, reviewer=reviewer, comment=comment, seen=seen
+        )
     finally:
         look_again()
 

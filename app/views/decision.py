@@ -18,6 +18,8 @@ from corespot.review.gate_shown import GateList, HistoryList
 
 #: Kept while a tab is open: the reviewer, what is to be said, what awaits a second click.
 _REVIEWER, _SAID, _ASKED, _TIMES = "reviewer", "said", "asked to promote", "times decided"
+#: Kept as well: the run and the digest of its audit as this tab has shown it last.
+_SEEN = "audit shown"
 _WORDS: dict[DecisionWord, str] = {
     "approve": "Approve",
     "reject": "Reject",
@@ -87,13 +89,17 @@ def _form(evidence: Evidence) -> None:
     st.caption(
         "Everybody who opens this run sees it. It cannot be changed, only followed by another."
     )
+    # What lay before the reviewer was drawn before this click; from now on it is what is drawn now.
+    now = (run_id, evidence.audit_sha256)
+    of, seen = st.session_state.get(_SEEN, now)
+    st.session_state[_SEEN] = now
     if not sent:
         return
     st.session_state[_REVIEWER] = reviewer
     if word is None:
         st.error("Choose a decision.", icon=":material/error:")
         return
-    made = data.decide(run_id, word, reviewer, comment)
+    made = data.decide(run_id, word, reviewer, comment, seen if of == run_id else now[1])
     st.session_state[_TIMES] = st.session_state.get(_TIMES, 0) + 1
     _say_later(run_id, _decided(made))
 
@@ -114,7 +120,13 @@ def _promotion(evidence: Evidence) -> None:
     )
     run_id, gate = evidence.run.run_id, champion_gate(evidence)
     drawn(GateList(gate))
-    if "champion" in evidence.aliases:
+    if "champion" in evidence.aliases and not gate.passed:
+        st.error(
+            "This run is champion although it does not pass: the alias was set past the gate, or "
+            "something has changed since. Reject or Needs work takes the alias away.",
+            icon=":material/gpp_bad:",
+        )
+    elif "champion" in evidence.aliases:
         st.success(f"{literal(evidence.version)} is champion.", icon=":material/verified:")
     elif st.session_state.get(_ASKED) != run_id or not gate.passed:
         if st.session_state.pop(_ASKED, None) == run_id:

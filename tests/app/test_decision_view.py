@@ -121,6 +121,31 @@ def test_promotion_rests_on_what_is_there_at_the_second_click(
     assert "The latest decision is reject (Eve" in html(test)
 
 
+def test_an_audit_exchanged_while_the_form_is_open_is_looked_at_first(
+    opened: Any, reviewed: Reviewed
+) -> None:
+    test = opened("clean")
+    reviewed.audit_again("clean", "suspect")
+    send(test, "approve", comment=REASON)
+    assert "changed since it was shown" in test.error[0].value and not test.exception
+    assert not history(reviewed, "clean").entries
+    assert 'class="verdict suspect"' in html(test)  # now it lies before the reviewer
+    send(test, "approve", comment=REASON)
+    assert not test.error and history(reviewed, "clean").latest is not None
+
+
+def test_a_champion_that_does_not_pass_is_said_to_be_none(opened: Any, reviewed: Reviewed) -> None:
+    client, run_id = reviewed.client, reviewed.ids["suspect"]
+    client.create_registered_model("demo-ADSQ")
+    source = read_run(client, run_id).tags["model_uri"]
+    client.create_model_version("demo-ADSQ", source, run_id)
+    client.set_registered_model_alias("demo-ADSQ", "champion", "1")
+    test = opened("suspect")
+    assert not test.success and "although it does not pass" in test.error[0].value
+    send(test, "reject")
+    assert not client.get_registered_model("demo-ADSQ").aliases and not test.error
+
+
 def test_a_reason_is_asked_for_and_missed(opened: Any, reviewed: Reviewed) -> None:
     test = opened("suspect")
     assert "a reason of at least 3 words" in said(test)

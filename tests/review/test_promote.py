@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,9 +15,10 @@ from corespot.errors import CorespotError, RefusedError, ReviewError, TrackingEr
 from corespot.review.champions import Checked, check_champions, check_runs
 from corespot.review.decide import Decided, decide
 from corespot.review.decision import history_of
+from corespot.review.evidence import read_evidence
 from corespot.review.promote import Promotion, promote
 from corespot.tracking.decisions import PREFIX, STATUS, decision_tags
-from corespot.tracking.reading import read_run
+from corespot.tracking.reading import read_run, reading_client
 from corespot.tracking.registry import CANDIDATE, CHAMPION, PROMOTED, PROMOTIONS
 from corespot.tracking.store import store_lock
 from reviewed_project import Reviewed, folds_into
@@ -224,6 +226,70 @@ def test_tampering_is_refused_with_its_reason(reviewed: Reviewed, what: str) -> 
     run = read_run(reviewed.client, reviewed.ids["clean"])
     (again,) = check_runs(reviewed.project, [run])
     assert not again.gate.passed
+
+
+def test_a_model_changed_since_is_not_approved_again(reviewed: Reviewed) -> None:
+    decided(reviewed)
+    decided(reviewed, word="needs_work")
+    _model_file(reviewed)
+    with pytest.raises(RefusedError, match="are not those that were registered"):
+        decided(reviewed)
+    assert aliases(reviewed) == {}
+    assert decided(reviewed, word="reject").decision.word == "reject"
+
+
+def test_a_version_registered_by_hand_is_not_that_of_the_approval(reviewed: Reviewed) -> None:
+    client, run_id = reviewed.client, reviewed.ids["clean"]
+    client.create_registered_model(NAME)
+    source = tags_of(reviewed)["model_uri"]
+    client.create_model_version(NAME, source, run_id)
+    client.set_registered_model_alias(NAME, CHAMPION, "1")
+    evidence = read_evidence(client, reviewed.project, run_id)
+    assert evidence.version is None and evidence.aliases == (CHAMPION,)
+    assert decided(reviewed).told[0] == f"registered as {NAME} version 2"
+    assert promoted(reviewed).gate.passed and aliases(reviewed) == {CANDIDATE: "2", CHAMPION: "2"}
+
+
+def test_an_approval_by_somebody_who_saw_other_evidence_makes_no_candidate(
+    reviewed: Reviewed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decided(reviewed)
+    approval = history_of(tags_of(reviewed)).latest
+    reviewed.audit_again("clean", "confounded")
+    # On another machine, whose clock is ahead, it is approved right after our rejection.
+    monkeypatch.setattr(
+        "corespot.review.decide.history_of", lambda _: SimpleNamespace(latest=approval)
+    )
+    told = decided(reviewed, word="reject").told
+    assert "approved by Ann, but not made candidate" in told[0] and "confounded" in told[0]
+
+
+def test_a_decision_on_an_audit_that_was_not_seen_is_refused(reviewed: Reviewed) -> None:
+    run_id, seen = reviewed.ids["clean"], tags_of(reviewed)["audit.sha256"]
+    reviewed.audit_again("clean", "not_excluded")
+    for word in ("approve", "reject"):
+        with pytest.raises(RefusedError, match="changed since it was shown"):
+            decide(reviewed.project, run_id, word, reviewer="Ann", comment=REASON, seen=seen)
+    assert not decision_tags(tags_of(reviewed))
+    now = tags_of(reviewed)["audit.sha256"]
+    decide(reviewed.project, run_id, "approve", reviewer="Ann", comment=REASON, seen=now)
+    assert aliases(reviewed) == {CANDIDATE: "1"}
+
+
+def test_a_decision_of_the_last_day_of_all_is_told(reviewed: Reviewed) -> None:
+    name = f"{PREFIX}99991231T235959.999999Z-0000000000000000"
+    reviewed.client.set_tag(reviewed.ids["clean"], name, "{}")
+    with pytest.raises(TrackingError, match="dated 31 Dec 9999"):
+        decided(reviewed)
+
+
+@pytest.mark.parametrize("uri", ["bogus://x", "garbage"])
+def test_a_store_that_cannot_be_opened_is_told(tmp_path: Path, uri: str) -> None:
+    if uri == "garbage":
+        (tmp_path / "mlflow.db").write_bytes(b"garbage" * 100)
+        uri = f"sqlite:///{tmp_path}/mlflow.db"
+    with pytest.raises(TrackingError, match="cannot be opened"):
+        reading_client(uri)
 
 
 def test_another_runs_model_is_not_registered(reviewed: Reviewed) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from corespot.review.decision import LEAST_WORDS, is_reason
 from corespot.review.evidence import Evidence, Unknown
-from corespot.tracking.registry import MODEL_SHA256
+from corespot.tracking.registry import MODEL_SHA256, ModelVersion
 
 #: Verdicts with which approval needs a written reason.
 NEEDS_REASON = ("suspect", "not_excluded")
@@ -63,11 +63,12 @@ def check_run(evidence: Evidence) -> Check:
     if run.deleted:
         return Check("run", False, "the run was deleted", "restore it in MLflow, or train again")
     if run.status != "FINISHED":
+        ended = run.status in ("FAILED", "KILLED")
         return Check(
             "run",
             False,
             f"the run is {run.status.lower()}, not finished",
-            "wait for it, or run `dvc repro`",
+            "run `dvc repro` again" if ended else "wait for it, or run `dvc repro`",
         )
     return Check("run", True, "the run has finished")
 
@@ -189,6 +190,14 @@ def check_model(evidence: Evidence) -> Check:
         return Check("model", False, version.why, "look after the registry")
     if version is None:
         return Check("model", False, "no version is registered", "approve it: that registers one")
+    return check_files(evidence)
+
+
+def check_files(evidence: Evidence) -> Check:
+    """The files of a model that was registered are as they were then."""
+    version, model = evidence.version, evidence.model
+    if not isinstance(version, ModelVersion) or isinstance(model, Unknown):
+        return Check("model", True, "no files were registered that could differ")
     was = version.tags.get(MODEL_SHA256, "")
     if was != model.sha256:
         return Check(

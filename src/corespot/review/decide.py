@@ -48,7 +48,13 @@ class Decided:
 
 
 def decide(
-    project: Project, run_id: str, word: str, *, reviewer: str, comment: str = ""
+    project: Project,
+    run_id: str,
+    word: str,
+    *,
+    reviewer: str,
+    comment: str = "",
+    seen: str | None = None,
 ) -> Decided:
     """Decide on a run; everything is read anew first.
 
@@ -67,13 +73,16 @@ def decide(
         Who decides.
     comment : str
         Why; a reason where the verdict asks for one.
+    seen : str, optional
+        SHA-256 of the audit that was shown to the reviewer, empty where none could be read;
+        without it, it is not asked whether that is still the audit.
 
     Raises
     ------
     ReviewError
         If something is not said as it must be.
     RefusedError
-        If the run cannot be approved.
+        If the run cannot be approved, or its audit is not the one that was seen.
     TrackingError
         If the store does not know the run, or does not take the decision.
     """
@@ -82,6 +91,11 @@ def decide(
     client = reading_client(project.tracking_uri)
     with taking_turns(project):
         evidence = read_evidence(client, project, run_id)
+        if seen is not None and seen != evidence.audit_sha256:
+            raise RefusedError(
+                f"nothing was recorded: the audit of run {run_id} ({evidence.run.name}) was made "
+                "again or changed since it was shown; look at it as it is now, and decide again"
+            )
         objections = approval_objections(evidence, why) if chosen == "approve" else ()
         if objections:
             raise RefusedError(
@@ -132,7 +146,13 @@ def _now(tags: Any) -> datetime:
     times = [time_in(name) for name in decision_tags(tags)]
     last = max((at for at in times if at is not None), default=None)
     now = datetime.now(UTC)
-    return now if last is None or last < now else last + timedelta(microseconds=1)
+    try:
+        return now if last is None or last < now else last + timedelta(microseconds=1)
+    except OverflowError:
+        raise TrackingError(
+            f"a decision on this run is dated {last:%d %b %Y}, and none can follow it; delete its "
+            "tag in MLflow"
+        ) from None
 
 
 def _follow(client: Any, evidence: Evidence) -> tuple[str, ...]:
@@ -157,6 +177,10 @@ def _register(client: Any, evidence: Evidence, approval: Decision) -> list[str]:
     run, model = evidence.run, evidence.model
     if isinstance(model, Unknown):
         return [f"approved, but not registered: {model.why}"]
+    # The approval may be of somebody on another machine, who saw other evidence.
+    objections = approval_objections(evidence)
+    if objections:
+        return [f"approved by {approval.reviewer}, but not made {CANDIDATE}: {told(objections)}"]
     tags = {
         "run_id": run.run_id,
         "audit.sha256": str(approval.audit_sha256),
@@ -167,7 +191,7 @@ def _register(client: Any, evidence: Evidence, approval: Decision) -> list[str]:
     }
     version, is_new = register(client, run, model, tags)
     before = set_candidate(client, version)
-    told = [f"registered as {version}" if is_new else f"registered before as {version}"]
+    became = f"registered as {version}" if is_new else f"registered before as {version}"
     if before is None or before.key == version.key:
-        return [*told, f"{version} is {CANDIDATE}"]
-    return [*told, f"{version} is {CANDIDATE}, before it was version {before.version}"]
+        return [became, f"{version} is {CANDIDATE}"]
+    return [became, f"{version} is {CANDIDATE}, before it was version {before.version}"]

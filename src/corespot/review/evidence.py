@@ -13,7 +13,7 @@ from corespot.review.decision import History, history_of
 from corespot.review.project import Project
 from corespot.review.run_record import RunRecord
 from corespot.tracking.reading import LoggedRun, read_run
-from corespot.tracking.registry import ModelVersion, aliases_of, registered
+from corespot.tracking.registry import ModelVersion, aliases_of, registered, versions_of
 from corespot.tracking.run_files import RunFiles
 from corespot.tracking.served import ServedModel, served_model
 
@@ -78,7 +78,7 @@ class Evidence:
     version : ModelVersion, Unknown or None
         The version that approval registered, if one did.
     aliases : tuple of str
-        What that version bears.
+        What any version of the run bears, also one that was registered by hand.
     """
 
     run: LoggedRun
@@ -89,6 +89,11 @@ class Evidence:
     model: ServedModel | Unknown
     version: ModelVersion | Unknown | None = None
     aliases: tuple[str, ...] = field(default=())
+
+    @property
+    def audit_sha256(self) -> str:
+        """Digest of the audit's file, empty where there is none that can be read."""
+        return "" if isinstance(self.audit, Unknown) else self.audit.sha256
 
 
 def read_evidence(client: Any, project: Project, run_id: str) -> Evidence:
@@ -110,10 +115,7 @@ def read_evidence(client: Any, project: Project, run_id: str) -> Evidence:
     """
     run = read_run(client, run_id)
     version = _or_unknown(lambda: registered(client, run))
-    aliases: tuple[str, ...] | Unknown = ()
-    if isinstance(version, ModelVersion):
-        known = version
-        aliases = _or_unknown(lambda: aliases_of(client, known))
+    aliases = _or_unknown(lambda: _aliases(client, run_id))
     return Evidence(
         run=run,
         audit=_or_unknown(lambda: _audit(RunRecord(run, RunFiles(client, run)))),
@@ -124,6 +126,11 @@ def read_evidence(client: Any, project: Project, run_id: str) -> Evidence:
         version=version,
         aliases=() if isinstance(aliases, Unknown) else aliases,
     )
+
+
+def _aliases(client: Any, run_id: str) -> tuple[str, ...]:
+    borne = {alias for one in versions_of(client, run_id) for alias in aliases_of(client, one)}
+    return tuple(sorted(borne))
 
 
 def _audit(record: RunRecord) -> AuditFound | Unknown:

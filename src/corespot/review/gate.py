@@ -11,6 +11,7 @@ from corespot.review.checks import (
     check_approval,
     check_audit,
     check_data,
+    check_files,
     check_folds,
     check_model,
     check_reason,
@@ -81,6 +82,7 @@ def approval_objections(evidence: Evidence, comment: str | None = None) -> tuple
     checks: list[Check] = [check_run(evidence), check_audit(evidence), check_verdict(evidence)]
     if comment is not None and checks[-1].passed:
         checks.append(check_reason(evidence, comment))
+    checks.append(check_files(evidence))
     return tuple(check for check in checks if not check.passed)
 
 

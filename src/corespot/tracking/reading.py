@@ -79,7 +79,7 @@ def reading_client(uri: str | None = None, root: Path | None = None) -> Any:
     Raises
     ------
     TrackingError
-        If the project's own store does not exist yet.
+        If the project's own store does not exist yet, or the store cannot be opened.
     """
     resolved = resolve_uri(uri, root)
     if resolved.startswith("sqlite:///"):
@@ -88,7 +88,8 @@ def reading_client(uri: str | None = None, root: Path | None = None) -> Any:
             raise TrackingError(f"{database} does not exist yet; `make run` makes it")
     import mlflow
 
-    return mlflow.MlflowClient(resolved)
+    with mlflow_told("the MLflow store cannot be opened"):
+        return mlflow.MlflowClient(resolved)
 
 
 def find_runs(client: Any) -> list[LoggedRun]:

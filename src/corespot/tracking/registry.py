@@ -90,11 +90,14 @@ def versions_of(client: Any, run_id: str) -> list[ModelVersion]:
 
 
 def registered(client: Any, run: LoggedRun) -> ModelVersion | None:
-    """The version that approval registered from a run's own model, ``None`` before that."""
+    """The version that approval registered from a run's own model, ``None`` before that.
+
+    One that somebody registered by hand bears no digest of its files, and is none.
+    """
     source = run.tags.get("model_uri", "")
     name = registered_name(run)
     for version in versions_of(client, run.run_id):
-        if version.name == name and version.source == source:
+        if (version.name, version.source) == (name, source) and version.tags.get(MODEL_SHA256):
             return version
     return None
 
