@@ -73,6 +73,8 @@ class MzWindow:
         if not all(math.isfinite(end) for end in ends):
             return type(self)(first, last)
         width = min(max(self.width, min(NARROWEST_DA, room)), room)
+        if width >= room * (1 - 1e-9):  # moved ends are a rounding error apart
+            return type(self)(first, last)
         middle = self.low + self.width / 2
         low = min(max(middle - width / 2, first), last - width)
         return type(self)(low, low + width)
