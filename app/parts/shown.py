@@ -19,13 +19,18 @@ from corespot.report.html import Drawn
 from corespot.report.verdict_badge import VERDICT_STYLES, VerdictBadge, verdict_text
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&])")
+#: What Markdown makes a link of even where every sign of it is escaped.
+_ADDRESS = re.compile(r"(?i)(?<=http|ttps)(?=://)|(?<=www)(?=\.)|(?=@)")
+#: Takes no room and shows nothing, but parts an address.
+_JOINER = "\u2060"
 #: Settings of every figure; text in them never leads anywhere.
 PLOT = {"displaylogo": False, "scrollZoom": False, "showSendToCloud": False}
 
 
 def literal(text: object) -> str:
     """Text from outside for a label or a paragraph, where Streamlit would read Markdown in it."""
-    return _MARKDOWN.sub(r"\\\1", str(text).replace("\n", " "))
+    plain = _ADDRESS.sub(_JOINER, str(text).replace("\n", " "))
+    return _MARKDOWN.sub(r"\\\1", plain)
 
 
 @contextmanager
