@@ -24,6 +24,7 @@ _LATER = (
     "app.views.decision",
     "app.views.cohort",
     "app.views.studies",
+    "corespot.mitigate.way",
     "corespot.models.registry",
     "corespot.tune.figures",
 )

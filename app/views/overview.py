@@ -48,6 +48,8 @@ EXPLAINED = {
     "train–test gap": "Balanced accuracy on training spots less that on held-out ones.",
     "data": "Beginning of the DVC hash of the spectra.",
 }
+#: Up to so many runs the figure is drawn unasked.
+_FEW = 60
 _NUMBERS = ("spots", "cores", "patients", "leakage gap", "train–test gap")
 
 
@@ -72,10 +74,21 @@ def main() -> None:
     with st.expander("What the columns say", icon=":material/help:"):
         for name, meaning in EXPLAINED.items():
             st.markdown(f"**{shown.literal(name)}**: {shown.literal(meaning)}")
-    latest = latest_of_each(found)
-    by_task = latest.sort_values("task", kind="stable")
+    # Of many runs the table is what is looked at, and it should not have to wait for a figure.
+    by_task = st.expander(
+        "Accuracy by task, the latest of each model",
+        expanded=len(found) <= _FEW,
+        icon=":material/scatter_plot:",
+        on_change="rerun",
+    )
+    if by_task.open:
+        with by_task:
+            _by_task(latest_of_each(found).sort_values("task", kind="stable"))
+
+
+def _by_task(latest: pd.DataFrame) -> None:
     shown.figure(
-        accuracy_by_task(by_task.assign(label=_labels(by_task))),
+        accuracy_by_task(latest.assign(label=_labels(latest))),
         "accuracy",
         alt="Balanced accuracy of spots with its interval, by task, marked by verdict",
     )

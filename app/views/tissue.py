@@ -20,6 +20,8 @@ from corespot.report.tissue_explorer import tissue_explorer
 from corespot.report.tissue_layers import Layer, ion_layer
 from corespot.units import Tolerance
 
+#: Most spots whose maps are drawn unasked.
+_MOST_AT_ONCE = 8_000
 _ALL, _ION, _NOTHING = "All TMAs", "Ion image", "Nothing"
 
 
@@ -49,7 +51,9 @@ def _choices(run: LoggedRun, here: Tissue) -> tuple[str, list[Layer]]:
     with st.container(horizontal=True):
         many = len(here.tmas) > 1
         tmas = [_ALL, *here.tmas] if many else list(here.tmas)
-        tma = st.selectbox("TMA", tmas, key=f"tma-{run.run_id}", width=200)
+        # Maps of a large cohort take the browser seconds to draw: one TMA comes first.
+        first_one = int(many and len(here.table) > _MOST_AT_ONCE)
+        tma = st.selectbox("TMA", tmas, index=first_one, key=f"tma-{run.run_id}", width=200)
         first = names.index("Predicted class")
         what = st.selectbox("Map", names, index=first, key=f"what-{run.run_id}", width=220)
         others = [_NOTHING, *names]

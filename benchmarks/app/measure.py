@@ -93,7 +93,13 @@ def one_round(project: Path, large: str, beside: str, times: dict[str, list[floa
             mz = page.get_by_label("m/z", exact=True)
             note("tissue: next ion image", page, lambda: (mz.fill("1534.7"), mz.press("Enter")))
             core = page.get_by_role("combobox", name="Core")
-            note("tissue: a core", page, lambda: (core.click(), page.keyboard.press("Enter")))
+            note(
+                "tissue: a core",
+                page,
+                lambda: (core.fill("3-"), core.press("ArrowDown"), core.press("Enter")),
+            )
+            tma = page.get_by_role("combobox", name="TMA")
+            note("tissue: all TMAs at once", page, lambda: pick(page, tma, "All TMAs"))
             both = f"{address}/?run={large},{beside}&view=compare"
             note("compare: two runs opened", page, lambda: page.goto(both))
             browser.close()
@@ -104,8 +110,9 @@ def one_round(project: Path, large: str, beside: str, times: dict[str, list[floa
 
 def pick(page: Page, box: Locator, option: str) -> None:
     """Choose from a box."""
-    box.click()
-    page.get_by_role("option", name=option).first.click()
+    box.fill(option)
+    page.get_by_role("option", name=option).first.wait_for()
+    box.press("Enter")
 
 
 def timed(page: Page, act: Callable[[], object]) -> float:

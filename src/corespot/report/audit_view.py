@@ -13,6 +13,7 @@ from corespot.audit.calibration.thresholds import LINES, ErrorRates, Thresholds
 from corespot.audit.model.stored import FORMAT_VERSION
 from corespot.audit.verdict.readings import MEANINGS, Readings
 from corespot.audit.verdict.verdict import VERDICTS, Finding
+from corespot.axis import MzAxis
 from corespot.errors import StoreError
 from corespot.io.artifacts import read_json, read_table
 from corespot.report.audit_records import (
@@ -101,7 +102,7 @@ def _view(folder: Path, plain: Mapping[str, Any]) -> AuditView:
         overlap=_or_not(WindowOverlap, plain["shared_windows"]),
         second_cohort=_or_not(SecondCohort, plain["counterfactual"]),
         patients=_table(folder / PATIENTS_FILE, ("patient", "tma", "class", *scores)),
-        spectrum=_table(
+        spectrum=_spectrum(
             folder / SPECTRUM_FILE, ("mz", "mean", "is_peak", "is_non_peptide", *profile)
         ),
         windows=_table(windows, _WINDOW_COLUMNS) if windows.is_file() else None,
@@ -160,6 +161,12 @@ def _table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
         )
     if table.empty:
         raise StoreError(f"{path} has no row; run `dvc repro` again to audit this model")
+    return table
+
+
+def _spectrum(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    table = _table(path, columns)
+    MzAxis(table["mz"].to_numpy(float))  # says what is wrong with it
     return table
 
 

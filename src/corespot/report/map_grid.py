@@ -96,6 +96,11 @@ def grids_of(table: pd.DataFrame) -> list[SpotGrid]:
     ----------
     table : DataFrame
         ``file``, ``tma``, ``x``, ``y``; rows are counted from 0.
+
+    Raises
+    ------
+    StoreError
+        If spots lie so far apart that no map could hold them.
     """
     grids = []
     tmas = table.groupby("file")["tma"].first().astype(str)
@@ -104,7 +109,13 @@ def grids_of(table: pd.DataFrame) -> list[SpotGrid]:
         rows = np.flatnonzero((table["file"] == file).to_numpy())
         x = table["x"].to_numpy(dtype=np.int64)[rows]
         y = table["y"].to_numpy(dtype=np.int64)[rows]
-        index = np.full((y.max() - y.min() + 1, x.max() - x.min() + 1), -1, dtype=np.int64)
+        height, width = int(y.max()) - int(y.min()) + 1, int(x.max()) - int(x.min()) + 1
+        if height * width > _MOST_CELLS:
+            raise StoreError(
+                f"the spots of {file} span {width:,} by {height:,} positions, which no map can "
+                "hold; check x and y in spots.csv"
+            )
+        index = np.full((height, width), -1, dtype=np.int64)
         index[y - y.min(), x - x.min()] = rows
         name = f"{tmas[file]}, {file}" if shared[file] else tmas[file]
         grids.append(SpotGrid(name, int(x.min()), int(y.min()), index))

@@ -38,9 +38,10 @@ def spot_table(
     Raises
     ------
     StoreError
-        If a predicted row is no spot of the task.
+        If a predicted row is no spot of the task, or its probabilities are none of `classes`.
     """
     columns = [f"prob_{name}" for name in classes]
+    _check_probabilities(predictions, columns)
     mean = predictions.groupby("row")[columns].mean().reset_index()
     strangers = set(mean["row"]) - set(labels["row"])
     if strangers:
@@ -57,3 +58,23 @@ def spot_table(
     true = table["truth" if "truth" in table else "class"].astype(str)
     table["wrong"] = (true != "") & (true != table["predicted"].astype(str))
     return table
+
+
+def _check_probabilities(predictions: pd.DataFrame, columns: list[str]) -> None:
+    """Refuse what would be drawn as a class that no model has named."""
+    again = "run `dvc repro` to predict again"
+    lacking = [name for name in ("row", *columns) if name not in predictions]
+    others = [
+        name for name in predictions if str(name).startswith("prob_") and name not in columns
+    ]
+    if lacking or others:
+        what = f"lack {lacking[0]!r}" if lacking else f"have {others[0]!r}, which is no class"
+        raise StoreError(f"the predictions {what}; {again}")
+    try:
+        values = predictions[columns].to_numpy(dtype=float)
+    except (ValueError, TypeError):
+        raise StoreError(f"the predictions hold probabilities that are no numbers; {again}") from None
+    bad = ~((values >= 0) & (values <= 1)).all(axis=1)
+    if bad.any():
+        row = predictions["row"].iloc[int(bad.argmax())]
+        raise StoreError(f"the probabilities of row {row} are not between 0 and 1; {again}")

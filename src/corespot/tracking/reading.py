@@ -191,7 +191,10 @@ def _logged(run: Any, experiments: Mapping[str, str]) -> LoggedRun:
 
 
 def _moment(milliseconds: int | None) -> datetime | None:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds else None
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds else None
+    except (ValueError, OverflowError, OSError):
+        return None  # no date of our calendar: that one run must not hide all others
 
 
 class mlflow_told:
