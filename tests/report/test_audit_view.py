@@ -107,6 +107,14 @@ def test_damage_is_told_with_what_to_do(tmp_path, change, told):
     assert "dvc repro" in str(error.value)
 
 
+def test_an_axis_that_is_none_is_told(tmp_path):
+    write_audit(tmp_path)
+    file = tmp_path / "spectrum.parquet"
+    pd.read_parquet(file).assign(mz=float("nan")).to_parquet(file)
+    with pytest.raises(StoreError, match="m/z axis must be finite"):
+        read_audit(tmp_path)
+
+
 def test_a_table_without_a_column_is_told(tmp_path):
     write_audit(tmp_path)
     table = pd.read_parquet(tmp_path / "patients.parquet").drop(columns="regrouped_SQ")

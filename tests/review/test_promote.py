@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,7 +20,7 @@ from corespot.review.decision import history_of
 from corespot.review.evidence import read_evidence
 from corespot.review.promote import Promotion, promote
 from corespot.tracking.decisions import PREFIX, STATUS, decision_tags
-from corespot.tracking.reading import read_run, reading_client
+from corespot.tracking.reading import find_runs, read_run, reading_client
 from corespot.tracking.registry import CANDIDATE, CHAMPION, PROMOTED, PROMOTIONS
 from corespot.tracking.store import store_lock
 from reviewed_project import Reviewed, folds_into
@@ -274,6 +276,13 @@ def test_a_decision_on_an_audit_that_was_not_seen_is_refused(reviewed: Reviewed)
     now = tags_of(reviewed)["audit.sha256"]
     decide(reviewed.project, run_id, "approve", reviewer="Ann", comment=REASON, seen=now)
     assert aliases(reviewed) == {CANDIDATE: "1"}
+
+
+def test_a_run_without_a_date_of_our_calendar_hides_no_other(reviewed: Reviewed) -> None:
+    with closing(sqlite3.connect(reviewed.root / "mlruns/mlflow.db")) as store, store:
+        store.execute("UPDATE runs SET start_time = 99999999999999999")
+    found = find_runs(reviewed.client)
+    assert len(found) == len(reviewed.ids) and all(run.started is None for run in found)
 
 
 def test_a_decision_of_the_last_day_of_all_is_told(reviewed: Reviewed) -> None:

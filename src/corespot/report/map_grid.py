@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import plotly.graph_objects as go
 
+from corespot.errors import StoreError
 from corespot.report.tables import natural
 from corespot.report.theme import plain
 
@@ -21,6 +22,8 @@ MOST_MAPS = 16
 _PAGE_PX, _LEFT_PX, _RIGHT_PX = 1216, 92, 28
 _GAP = 0.025
 _LOWEST_PX, _HIGHEST_PX = 90, 330
+#: Most positions of one file, measured or not: a hundred times those of a large slide.
+_MOST_CELLS = 100_000_000
 
 Floats = npt.NDArray[np.float64]
 

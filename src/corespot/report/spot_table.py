@@ -11,6 +11,7 @@ from corespot.errors import StoreError
 
 #: Columns that `spot_table` gives beside one ``prob_<class>`` a class.
 COLUMNS = ("row", "file", "x", "y", "core", "tma", "patient", "class", "predicted", "probability")
+_ROUNDING = 1e-6
 
 
 def spot_table(
@@ -64,17 +65,17 @@ def _check_probabilities(predictions: pd.DataFrame, columns: list[str]) -> None:
     """Refuse what would be drawn as a class that no model has named."""
     again = "run `dvc repro` to predict again"
     lacking = [name for name in ("row", *columns) if name not in predictions]
-    others = [
-        name for name in predictions if str(name).startswith("prob_") and name not in columns
-    ]
+    others = [name for name in predictions if str(name).startswith("prob_") and name not in columns]
     if lacking or others:
         what = f"lack {lacking[0]!r}" if lacking else f"have {others[0]!r}, which is no class"
         raise StoreError(f"the predictions {what}; {again}")
     try:
         values = predictions[columns].to_numpy(dtype=float)
     except (ValueError, TypeError):
-        raise StoreError(f"the predictions hold probabilities that are no numbers; {again}") from None
-    bad = ~((values >= 0) & (values <= 1)).all(axis=1)
+        raise StoreError(
+            f"the predictions hold probabilities that are no numbers; {again}"
+        ) from None
+    bad = ~((values >= -_ROUNDING) & (values <= 1 + _ROUNDING)).all(axis=1)
     if bad.any():
         row = predictions["row"].iloc[int(bad.argmax())]
         raise StoreError(f"the probabilities of row {row} are not between 0 and 1; {again}")
