@@ -148,7 +148,10 @@ def test_it_trains_writes_records_and_says_before_and_after(
     assert metrics["cross_validated_balanced_accuracy"] == after["cross_validated"]
     assert run.data.params["mitigation.artifact_projection.ridge"] == "0.0001"
     named = {file.path for file in client.list_artifacts(run.info.run_id)}
-    assert {"before_after.json", "audit", "tables", "models"} <= named
+    assert {"before_after.json", "audit", "tables", "models", "metrics.json"} <= named
+    tables = {file.path for file in client.list_artifacts(run.info.run_id, "tables")}
+    wanted = ("predictions", "spots", "folds", "fold_metrics")
+    assert tables == {f"tables/{name}.parquet" for name in wanted}
     plain = client.get_run(trained)
     assert plain.data.tags["level"] == "model" and "mitigation" not in plain.data.tags
 

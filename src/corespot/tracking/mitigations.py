@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import corespot
-from corespot.evaluate.summary import evaluate_predictions
-from corespot.io.artifacts import read_json, write_table
+from corespot.evaluate.summary import evaluate_predictions, fold_table
+from corespot.io.artifacts import read_json, write_json, write_table
 from corespot.mitigate.retrain import Mitigation, MitigationRequest, check_before
 from corespot.mitigate.written import AUDIT, MODELS, RECORD, mitigate_and_write
 from corespot.tracking.audits import record_audit
-from corespot.tracking.fold_records import TrainingRequest, every_setting
+from corespot.tracking.fold_records import TrainingRequest
 from corespot.tracking.headline import headline
 from corespot.tracking.links import APP_URL
 from corespot.tracking.pyfunc import log_ensemble
 from corespot.tracking.run_records import spots_of
 from corespot.tracking.runs import Run
-from corespot.tracking.training import open_training_run
+from corespot.tracking.training import described, open_training_run
 
 
 def mitigate_and_record(
@@ -67,10 +68,7 @@ def mitigate_and_record(
     ) as run:
         run.params(
             {
-                "task": audit.task.name,
-                "model": audit.model,
-                "seed": request.seed,
-                **every_setting(training),
+                **described(training),
                 "mitigation": {
                     way.name: way.settings.model_dump(mode="json") or "no settings"
                     for way in request.ways
@@ -78,18 +76,24 @@ def mitigate_and_record(
             }
         )
         made = mitigate_and_write(request, out, run_id=run.run_id)
-        _record(run, request, made, out)
+        _record(run, training, request, made, out)
         record_audit(run.run_id, read_json(out / AUDIT / "audit.json"), out / AUDIT, uri)
     return made
 
 
-def _record(run: Run, request: MitigationRequest, made: Mitigation, out: Path) -> None:
+def _record(
+    run: Run, training: TrainingRequest, request: MitigationRequest, made: Mitigation, out: Path
+) -> None:
     """Log accuracy with the ways, and under ``before.`` that of the plain model."""
     audit, record = request.audit, made.record
-    levels = evaluate_predictions(
-        made.predictions, audit.store.spots, audit.task.classes, n_bootstrap=0
+    metrics = evaluate_predictions(
+        made.predictions,
+        audit.store.spots,
+        audit.task.classes,
+        n_bootstrap=training.n_bootstrap,
+        seed=training.bootstrap_seed,
     )
-    run.metrics(headline(levels))
+    run.metrics(headline(metrics))
     for prefix, standing in (("before.", record.before), ("", record.after)):
         second = standing.counterfactual
         run.metrics(
@@ -104,10 +108,32 @@ def _record(run: Run, request: MitigationRequest, made: Mitigation, out: Path) -
         )
     run.tags({"mitigation.verdict_before": record.before.verdict})
     run.artifact(out / RECORD)
-    run.artifact(out / "predictions.parquet", "tables")
-    with TemporaryDirectory() as folder:
-        write_table(Path(folder) / "spots.parquet", spots_of(audit.task))
-        run.artifact(Path(folder) / "spots.parquet", "tables")
+    metrics |= {
+        "grouping": audit.folds.grouping,
+        "optimistic": audit.folds.optimistic,
+        "n_spots": len(audit.task),
+        "run_id": run.run_id,
+        "tuning": {"kind": training.tuned.kind, "note": training.tuned.note},
+    }
+    _log_as_training_does(run, training, made, metrics)
     if (out / MODELS).is_dir():
         run.artifacts(out / MODELS, "models")
         run.tags({"model_uri": log_ensemble(run, out / MODELS, corespot.__version__)})
+
+
+def _log_as_training_does(
+    run: Run, training: TrainingRequest, made: Mitigation, metrics: dict[str, Any]
+) -> None:
+    """Files under the names of a plain run, so that both are read and compared alike."""
+    tables = {
+        "predictions": made.predictions,
+        "fold_metrics": fold_table(made.predictions, training.store.spots, training.task.classes),
+        "folds": training.folds.assignment,
+        "spots": spots_of(training.task),
+    }
+    with TemporaryDirectory() as folder:
+        (Path(folder) / "tables").mkdir()
+        for name, table in tables.items():
+            write_table(Path(folder) / "tables" / f"{name}.parquet", table)
+        write_json(Path(folder) / "metrics.json", metrics)
+        run.artifacts(Path(folder))

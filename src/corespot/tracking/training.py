@@ -89,7 +89,7 @@ def train_and_record(request: TrainingRequest, run: Run, out: Path, checkpoints:
         Folder from which an interrupted run goes on; removed when the stage is done.
     """
     _end_interrupted(run, checkpoints / "run_id.txt")
-    run.params(_described(request))
+    run.params(described(request))
     with whole_folder(out) as part:
         results = cross_validate(
             request.store,
@@ -122,7 +122,8 @@ def _end_interrupted(run: Run, marker: Path) -> None:
         part.write_text(run.run_id + "\n", encoding="utf-8")
 
 
-def _described(request: TrainingRequest) -> dict[str, Any]:
+def described(request: TrainingRequest) -> dict[str, Any]:
+    """Parameters of a run: what is trained on what, and with which settings."""
     table = request.folds
     return {
         "task": request.task.name,
