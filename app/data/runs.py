@@ -11,12 +11,20 @@ import numpy.typing as npt
 import pandas as pd
 import streamlit as st
 
+from corespot.errors import TrackingError
 from corespot.explain.markers import Marker
 from corespot.explain.profile import SensitivityProfile
 from corespot.report.audit_shown import AuditView
 from corespot.review.project import Project
 from corespot.review.run_record import RunRecord, read_markers
-from corespot.tracking.reading import LoggedRun, child_runs, find_runs, read_run, reading_client
+from corespot.tracking.reading import (
+    MODEL_LEVELS,
+    LoggedRun,
+    child_runs,
+    find_runs,
+    read_run,
+    reading_client,
+)
 from corespot.tracking.run_files import RunFiles
 from corespot.tracking.store import project_root
 
@@ -49,10 +57,13 @@ def run_of(run_id: str) -> LoggedRun:
     Raises
     ------
     TrackingError
-        If the store does not know it.
+        If the store does not know it, or it is a part of another, a fold for example.
     """
     listed = next((run for run in runs() if run.run_id == run_id), None)
-    return listed or read_run(client(), run_id)
+    found = listed or read_run(client(), run_id)
+    if found.tags.get("level") not in MODEL_LEVELS:
+        raise TrackingError(f"run {run_id} ({found.name}) is not the run of a whole model")
+    return found
 
 
 def folds_of(run: LoggedRun) -> list[LoggedRun]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 import streamlit as st
@@ -15,17 +16,27 @@ from corespot.errors import TrackingError
 _KEPT, _ONE, _MANY = "chosen runs", "one run", "many runs"
 #: Most runs that can be told apart side by side.
 MOST = 6
+#: Characters of a message that repeats what an address holds.
+_LONGEST = 400
 
 
 def one_run() -> LoggedRun:
     """The run looked at, with a box to take another; ends the page where there is none."""
     known = _known_or_stop()
     wanted = [run_id for run_id in chosen_ids() if run_id in known]
-    first = wanted[0] if wanted else next(iter(known))
+    # Whoever follows a link to a run that is gone must not decide on another one instead.
+    first = wanted[0] if wanted else None if chosen_ids() else next(iter(known))
     st.session_state[_ONE] = first
     st.selectbox(
-        "Run", list(known), format_func=lambda one: run_label(known[one]), key=_ONE, on_change=_take
+        "Run",
+        list(known),
+        format_func=lambda one: run_label(known[one]),
+        key=_ONE,
+        on_change=_take,
+        placeholder="Choose a run",
     )
+    if first is None:
+        st.stop()
     if first != (chosen_ids() or [""])[0]:
         choose([first])
     return known[first]
@@ -71,13 +82,14 @@ def _known_or_stop() -> dict[str, LoggedRun]:
     if not known:
         empty_project()
         st.stop()
-    for run_id in chosen_ids():
-        if run_id in known:
-            continue
+    missing = [run_id for run_id in chosen_ids() if run_id not in known]
+    if len(missing) > MOST:
+        st.warning(f"The address names {len(missing)} runs that are not in the list.")
+    for run_id in missing[:MOST]:
         try:
             run = data.run_of(run_id)
         except TrackingError as error:
-            st.warning(literal(error))
+            st.warning(literal(textwrap.shorten(str(error), _LONGEST)))
             continue
         if run.deleted:
             st.warning(f"Run {literal(run.name)} was deleted; it is shown while its files last.")

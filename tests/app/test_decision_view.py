@@ -218,6 +218,28 @@ def test_broken_audits_spoil_their_section_only(opened: Any, reviewed: Reviewed)
     assert html(opened("clean")).count("✕ refused") >= 4
 
 
+@pytest.mark.parametrize("run_id", ["0" * 32, "a" * 10_000, "../../x"])
+def test_a_link_to_a_run_that_is_gone_shows_no_other(
+    launched: Launch, reviewed: Reviewed, run_id: str
+) -> None:
+    test = launched(reviewed.root, "decision", [run_id])
+    assert not test.exception and "there is no run" in test.warning[0].value
+    assert len(test.warning[0].value) < 1000 and not test.button
+    test.selectbox[0].set_value(reviewed.ids["clean"]).run()
+    assert not test.warning and button(test, "Record the decision")
+
+
+def test_a_part_of_a_model_is_not_decided_on(launched: Launch, reviewed: Reviewed) -> None:
+    reviewed.client.set_tag(reviewed.ids["clean"], "level", "fold")
+    test = launched(reviewed.root, "decision", [reviewed.ids["clean"]])
+    assert "is not the run of a whole model" in said(test) and not test.button
+
+
+def test_many_unknown_runs_are_one_warning_and_some(launched: Launch, reviewed: Reviewed) -> None:
+    test = launched(reviewed.root, "compare", [f"{one:032x}" for one in range(250)])
+    assert not test.exception and len(test.warning) == 7 and "250 runs" in test.warning[0].value
+
+
 def test_a_deleted_run_is_told_and_refused(opened: Any, reviewed: Reviewed) -> None:
     reviewed.client.delete_run(reviewed.ids["clean"])
     test = opened("clean")
