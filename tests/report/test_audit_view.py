@@ -107,6 +107,14 @@ def test_damage_is_told_with_what_to_do(tmp_path, change, told):
     assert "dvc repro" in str(error.value)
 
 
+@pytest.mark.parametrize("text", ["[" * 200_000, '{"score": ' + "9" * 6000 + "}"])
+def test_json_beyond_all_measure_is_told(tmp_path, text):
+    write_audit(tmp_path)
+    (tmp_path / "audit.json").write_text(text)
+    with pytest.raises(StoreError, match="cannot be read"):
+        read_audit(tmp_path)
+
+
 def test_an_axis_that_is_none_is_told(tmp_path):
     write_audit(tmp_path)
     file = tmp_path / "spectrum.parquet"

@@ -249,3 +249,11 @@ def test_27000_spots_take_less_than_a_second(tmp_path) -> None:
     start = time.process_time()
     compare_runs(*pair)
     assert time.process_time() - start < 1.0
+
+
+def test_probabilities_that_are_no_numbers_are_told(tmp_path) -> None:
+    spots = spots_table()
+    one = record(tmp_path, "one", predicted(spots, 0.8), spots)
+    text = record(tmp_path, "two", predicted(spots, 0.8).assign(prob_b="x"), spots)
+    with pytest.raises(StoreError, match="are no numbers"):
+        compare_runs(one, text)

@@ -194,6 +194,9 @@ def _side(
         if missing:
             raise StoreError(f"the {kind} of {who} lacks the column {missing[0]!r}")
     own = record.classes
+    texts = [f"prob_{name}" for name in own if f"prob_{name}" in predictions]
+    if not all(pd.api.types.is_numeric_dtype(predictions[column]) for column in texts):
+        raise StoreError(f"the predictions of {who} hold probabilities that are no numbers")
     if own != names:
         place = np.array([names.index(name) for name in own])
         inside = predictions["y"].between(0, len(own) - 1)
