@@ -23,6 +23,7 @@ from corespot.review.project import Project
 from corespot.tracking.audits import record_audit
 from corespot.tracking.pyfunc import log_ensemble
 from corespot.tracking.runs import start_run
+from corespot.tracking.served import served_tags
 from corespot.tracking.store import relocate
 from corespot.train.checkpoint import save_model
 from corespot.train.estimator import make_estimator
@@ -105,7 +106,7 @@ def make_reviewed(root: Path) -> Reviewed:
         with start_run(f"ADSQ {name}", experiment="demo", tags=tags, uri=uri) as run:
             ids[name] = run.run_id
             if name != "confounded":
-                run.tags({"model_uri": log_ensemble(run, models, "0")})
+                run.tags(served_tags(run, log_ensemble(run, models, "0")))
         _audit(root / f"audit-{name}", run.run_id, verdict, uri)
     trained = root / "data/train/ADSQ/logistic"
     trained.mkdir(parents=True)

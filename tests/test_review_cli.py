@@ -38,7 +38,10 @@ BY = ("--reviewer", "Ann", "--comment", "control cores agree everywhere")
 
 def test_from_review_to_champion(corespot: Command, reviewed: Reviewed) -> None:
     code, text, _ = corespot("review", "check")
-    assert (code, text) == (0, "nothing to check: no model in the registry is champion\n")
+    assert (code, text) == (
+        0,
+        "nothing to check: no model in the registry is champion or candidate\n",
+    )
     code, text, _ = corespot("promote", RUN)
     assert code == 1 and text.endswith("not promoted\n")
     assert "REFUSED  approval    nobody has decided on this run; review it" in text
@@ -114,8 +117,9 @@ def test_all_of_it_as_json(corespot: Command, reviewed: Reviewed) -> None:
     code, text, _ = corespot("promote", RUN, "--json")
     assert code == 0
     assert json.loads(text)["champion"] == {"name": "demo-ADSQ", "version": "1"}
-    (checked,) = json.loads(corespot("review", "check", "--json")[1])
-    assert checked["run_id"] == reviewed.ids["clean"] and checked["passed"]
+    every = json.loads(corespot("review", "check", "--json")[1])
+    assert [one["what"].split()[0] for one in every] == ["champion", "candidate"]
+    assert all(one["run_id"] == reviewed.ids["clean"] and one["passed"] for one in every)
     reviewed.client.set_tag(reviewed.ids["clean"], "review.decision.x", "{")
     shown = json.loads(corespot("review", "show", RUN, "--json")[1])
     assert shown["decisions"][0]["unreadable"] == "review.decision.x"

@@ -56,7 +56,8 @@ def _cores(run: LoggedRun, here: Tissue, tma: str | None) -> None:
     votes = here.votes if tma is None else here.votes[here.votes["tma"] == tma]
     st.caption(
         "Each spot votes for its most probable class; prob is the mean probability over the "
-        "core's spots. A core is right if most of its spots vote for its label."
+        "core's spots. A core is right if most of its spots vote for its label; where "
+        "votes are even, the mean probability decides."
     )
     shown.table(votes, f"cores {run.name} {tma or ''}", height=min(38 + 35 * len(votes), 460))
 

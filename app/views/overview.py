@@ -181,6 +181,7 @@ def _go(picked: list[str], n_found: int, n_runs: int) -> None:
     for view, label in (
         ("sensitivity", "Sensitivity"),
         ("confounding", "Confounding"),
+        ("tissue", "Tissue"),
         ("decision", "Decision"),
     ):
         if st.button(label, disabled=not one):

@@ -111,7 +111,7 @@ def test_damage_is_told_with_what_to_do(tmp_path, change, told):
 def test_json_beyond_all_measure_is_told(tmp_path, text):
     write_audit(tmp_path)
     (tmp_path / "audit.json").write_text(text)
-    with pytest.raises(StoreError, match="cannot be read"):
+    with pytest.raises(StoreError, match="is not JSON"):
         read_audit(tmp_path)
 
 

@@ -14,7 +14,12 @@ from types import SimpleNamespace
 import pytest
 
 from corespot.errors import CorespotError, RefusedError, ReviewError, TrackingError
-from corespot.review.champions import Checked, check_champions, check_runs
+from corespot.review.champions import (
+    Checked,
+    check_candidates,
+    check_champions,
+    check_runs,
+)
 from corespot.review.decide import Decided, decide
 from corespot.review.decision import history_of
 from corespot.review.evidence import read_evidence
@@ -203,7 +208,7 @@ TAMPERED: dict[str, tuple[Change, str, str]] = {
     "folds' tag": (_tag("folds.fingerprint", "x"), "folds", "the run used x"),
     "failed": (_status("FAILED"), "run", "failed, not finished"),
     "deleted": (lambda r: r.client.delete_run(r.ids["clean"]), "run", "was deleted"),
-    "other weights": (_model_file, "model", "not those that were registered"),
+    "other weights": (_model_file, "model", "not those that training logged"),
     "model's tag": (_tag("model_uri", "models:/m-0"), "model", "is not in this MLflow store"),
     "model's path": (_tag("model_uri", "models:/../x"), "model", "names no logged model"),
     "set by hand": (_by_hand, "promotion", "set past the gate"),
@@ -234,10 +239,27 @@ def test_a_model_changed_since_is_not_approved_again(reviewed: Reviewed) -> None
     decided(reviewed)
     decided(reviewed, word="needs_work")
     _model_file(reviewed)
-    with pytest.raises(RefusedError, match="are not those that were registered"):
+    with pytest.raises(RefusedError, match="are not those that training logged"):
         decided(reviewed)
     assert aliases(reviewed) == {}
     assert decided(reviewed, word="reject").decision.word == "reject"
+
+
+def test_weights_exchanged_before_the_first_approval_are_refused(reviewed: Reviewed) -> None:
+    _model_file(reviewed)
+    with pytest.raises(RefusedError, match="not those that training logged"):
+        decided(reviewed)
+    assert not reviewed.client.search_registered_models()
+
+
+def test_a_candidate_whose_audit_was_made_again_is_found(reviewed: Reviewed) -> None:
+    decided(reviewed)
+    (checked,) = check_candidates(reviewed.project)
+    assert checked.gate.passed and checked.run_id == reviewed.ids["clean"]
+    reviewed.audit_again("clean", "confounded")
+    (checked,) = check_candidates(reviewed.project)
+    found = refused(checked)
+    assert "confounded" in found["verdict"] and "approval" in found
 
 
 def test_a_version_registered_by_hand_is_not_that_of_the_approval(reviewed: Reviewed) -> None:

@@ -22,7 +22,7 @@ from corespot.tracking.registry import (
     CANDIDATE,
     CHAMPION,
     aliases_of,
-    champions,
+    bearers,
     register,
     registered,
     registered_name,
@@ -86,9 +86,9 @@ def test_aliases_are_given_and_withdrawn(reviewed: Reviewed, run: LoggedRun) -> 
     client = reviewed.client
     version, _ = register(client, run, served_model(client, run), {})
     assert set_candidate(client, version) is None and set_candidate(client, version) == version
-    assert champions(client) == []
+    assert bearers(client, CHAMPION) == []
     client.set_registered_model_alias(version.name, CHAMPION, version.version)
-    assert [one.key for one in champions(client)] == [version.key]
+    assert [one.key for one in bearers(client, CHAMPION)] == [version.key]
     assert aliases_of(client, version) == (CANDIDATE, CHAMPION)
     told = withdraw(client, run.run_id)
     assert told == [f"demo-ADSQ version 1 is no longer {one}" for one in (CHAMPION, CANDIDATE)]

@@ -107,6 +107,12 @@ def test_only_runs_of_whole_models_are_found_newest_first(
     assert [child.tags["level"] for child in child_runs(client, found[1])] == ["fold"]
 
 
+def test_a_name_stays_one_line_without_control_characters(local: tuple[str, str]) -> None:
+    client = reading_client(local[0])
+    client.update_run(local[1], name="ADSQ\n  passed   verdict\x1b[2J  x")
+    assert read_run(client, local[1]).name == "ADSQ passed verdict [2J x"
+
+
 @pytest.mark.parametrize("run_id", ["<script>", "0" * 32, "", "a'b"])
 def test_a_run_that_is_not_there_is_told(local: tuple[str, str], run_id: str) -> None:
     with pytest.raises(TrackingError, match="there is no run"):

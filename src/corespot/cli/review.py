@@ -64,24 +64,24 @@ def review_decide(
 @review_app.command("check")
 def review_check(
     run: Annotated[
-        list[str] | None, typer.Argument(help="Runs; default: every champion in the registry.")
+        list[str] | None, typer.Argument(help="Runs; default: every champion and candidate.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Exit 1 if a run, or a champion, does not pass the gate; 0 if all do."""
-    from corespot.review.champions import check_champions, check_runs
+    """Exit 1 if a run, a champion or a candidate does not pass its checks; 0 if all do."""
+    from corespot.review.champions import check_candidates, check_champions, check_runs
     from corespot.review.find_run import find_run
 
     project = _project()
     found = (
         check_runs(project, [find_run(project, one) for one in run])
         if run
-        else check_champions(project)
+        else [*check_champions(project), *check_candidates(project)]
     )
     if as_json:
         _print_json([one.as_dict() for one in found])
     elif not found:
-        typer.echo("nothing to check: no model in the registry is champion")
+        typer.echo("nothing to check: no model in the registry is champion or candidate")
     else:
         for one in found:
             typer.echo(f"{'passes' if one.gate.passed else 'FAILS'}: {one.what}")

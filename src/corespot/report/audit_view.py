@@ -48,12 +48,7 @@ def read_audit(folder: Path) -> AuditView:
         If a file is missing, or does not hold what it should.
     """
     path = folder / AUDIT_FILE
-    try:
-        plain = read_json(path)
-    except (ValueError, RecursionError):  # numbers of thousands of digits, thousands of brackets
-        raise StoreError(
-            f"{path} cannot be read; run `dvc repro` again to audit this model"
-        ) from None
+    plain = read_json(path)
     if not isinstance(plain, Mapping) or plain.get("format_version") != FORMAT_VERSION:
         raise StoreError(
             f"{path} is no audit of format {FORMAT_VERSION}; run `dvc repro` again to audit this "

@@ -1,4 +1,4 @@
-"""Champions that are in the registry now, each through the gate once more."""
+"""Champions and candidates that are in the registry now, each through its checks once more."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 from corespot.errors import TrackingError
 from corespot.review.checks import Check
 from corespot.review.evidence import read_evidence
-from corespot.review.gate import Gate, champion_gate
+from corespot.review.gate import Gate, candidate_gate, champion_gate
 from corespot.review.project import Project
 from corespot.review.promote import promoted_run
 from corespot.tracking.reading import LoggedRun, reading_client
-from corespot.tracking.registry import PROMOTED, ModelVersion, champions
+from corespot.tracking.registry import CANDIDATE, CHAMPION, PROMOTED, ModelVersion, bearers
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,32 @@ def check_champions(project: Project) -> list[Checked]:
         If the registry cannot be read.
     """
     client = reading_client(project.tracking_uri)
-    return [_checked(client, project, version) for version in champions(client)]
+    return [_checked(client, project, version) for version in bearers(client, CHAMPION)]
+
+
+def check_candidates(project: Project) -> list[Checked]:
+    """Check every ``candidate``: an audit made again may have voided what it was approved on.
+
+    Parameters
+    ----------
+    project : Project
+        The project.
+
+    Raises
+    ------
+    TrackingError
+        If the registry cannot be read.
+    """
+    client = reading_client(project.tracking_uri)
+    found = []
+    for version in bearers(client, CANDIDATE):
+        what = f"candidate of {version.name}, version {version.version}"
+        try:
+            gate = candidate_gate(read_evidence(client, project, version.run_id))
+        except TrackingError as error:
+            gate = Gate((Check("run", False, str(error), "take the alias away"),))
+        found.append(Checked(what, version.run_id, gate))
+    return found
 
 
 def _checked(client: Any, project: Project, version: ModelVersion) -> Checked:

@@ -8,6 +8,7 @@ from typing import Any
 from corespot.review.decision import LEAST_WORDS, is_reason
 from corespot.review.evidence import Evidence, Unknown
 from corespot.tracking.registry import MODEL_SHA256, ModelVersion
+from corespot.tracking.served import LOGGED_SHA256
 
 #: Verdicts with which approval needs a written reason.
 NEEDS_REASON = ("suspect", "not_excluded")
@@ -189,13 +190,22 @@ def check_model(evidence: Evidence) -> Check:
     if isinstance(version, Unknown):
         return Check("model", False, version.why, "look after the registry")
     if version is None:
-        return Check("model", False, "no version is registered", "approve it: that registers one")
+        return Check("model", False, "no version is registered", "approval registers one")
     return check_files(evidence)
 
 
 def check_files(evidence: Evidence) -> Check:
-    """The files of a model that was registered are as they were then."""
+    """The files of a model are those that training logged, and as they were when registered."""
     version, model = evidence.version, evidence.model
+    logged = evidence.run.tags.get(LOGGED_SHA256)
+    if not isinstance(model, Unknown) and logged not in (None, model.sha256):
+        return Check(
+            "model",
+            False,
+            f"the files of the model ({model.sha256[:12]}) are not those that training logged "
+            f"({str(logged)[:12]})",
+            "restore them, or train again",
+        )
     if not isinstance(version, ModelVersion) or isinstance(model, Unknown):
         return Check("model", True, "no files were registered that could differ")
     was = version.tags.get(MODEL_SHA256, "")

@@ -69,6 +69,25 @@ def champion_gate(evidence: Evidence) -> Gate:
     )
 
 
+def candidate_gate(evidence: Evidence) -> Gate:
+    """What must still hold of a candidate: all but that the project holds the same data and folds.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        Read right before.
+    """
+    return Gate(
+        (
+            check_run(evidence),
+            check_audit(evidence),
+            check_verdict(evidence),
+            check_approval(evidence),
+            check_model(evidence),
+        )
+    )
+
+
 def approval_objections(evidence: Evidence, comment: str | None = None) -> tuple[Check, ...]:
     """Why a run cannot be approved; nothing where it can.
 

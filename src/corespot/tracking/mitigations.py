@@ -18,6 +18,7 @@ from corespot.tracking.links import APP_URL
 from corespot.tracking.pyfunc import log_ensemble
 from corespot.tracking.run_records import spots_of
 from corespot.tracking.runs import Run
+from corespot.tracking.served import served_tags
 from corespot.tracking.training import described, open_training_run
 
 
@@ -118,7 +119,7 @@ def _record(
     _log_as_training_does(run, training, made, metrics)
     if (out / MODELS).is_dir():
         run.artifacts(out / MODELS, "models")
-        run.tags({"model_uri": log_ensemble(run, out / MODELS, corespot.__version__)})
+        run.tags(served_tags(run, log_ensemble(run, out / MODELS, corespot.__version__)))
 
 
 def _log_as_training_does(

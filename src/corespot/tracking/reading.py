@@ -176,7 +176,7 @@ def _logged(run: Any, experiments: Mapping[str, str]) -> LoggedRun:
     info = run.info
     return LoggedRun(
         run_id=str(info.run_id),
-        name=str(info.run_name or info.run_id),
+        name=_one_line(str(info.run_name or "")) or str(info.run_id),
         experiment_id=str(info.experiment_id),
         experiment=experiments.get(str(info.experiment_id), ""),
         status=str(info.status),
@@ -188,6 +188,12 @@ def _logged(run: Any, experiments: Mapping[str, str]) -> LoggedRun:
         params=dict(run.data.params),
         metrics=dict(run.data.metrics),
     )
+
+
+def _one_line(text: str) -> str:
+    """Text that cannot pass for a line of its own, nor move a terminal's cursor."""
+    printable = "".join(c if c.isprintable() else " " for c in text)
+    return " ".join(printable.split())
 
 
 def _moment(milliseconds: int | None) -> datetime | None:

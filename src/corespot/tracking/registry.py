@@ -213,14 +213,14 @@ def aliases_of(client: Any, version: ModelVersion) -> tuple[str, ...]:
     return tuple(sorted(name for name, of in aliases.items() if str(of) == version.version))
 
 
-def champions(client: Any) -> list[ModelVersion]:
-    """Every version in the registry that bears the alias ``champion``, however it came by it."""
+def bearers(client: Any, alias: str) -> list[ModelVersion]:
+    """Every version in the registry that bears an alias, however it came by it."""
     found, token = [], None
     with mlflow_told("the model registry cannot be read"):
         while True:
             page = client.search_registered_models(max_results=_PAGE, page_token=token)
-            bearers = (_bearer(client, model.name, CHAMPION) for model in page)
-            found += [bearer for bearer in bearers if bearer is not None]
+            each = (_bearer(client, model.name, alias) for model in page)
+            found += [bearer for bearer in each if bearer is not None]
             token = page.token
             if not token:
                 return found

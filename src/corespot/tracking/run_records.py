@@ -20,6 +20,7 @@ from corespot.tracking.fold_records import FoldRecord, TrainingRequest
 from corespot.tracking.headline import bins_kept, headline
 from corespot.tracking.pyfunc import log_ensemble
 from corespot.tracking.runs import Run
+from corespot.tracking.served import served_tags
 
 
 def record_whole(
@@ -60,7 +61,7 @@ def record_whole(
     for file in sorted(part.glob("*.parquet")):
         run.artifact(file, "tables")
     run.artifact(part / "metrics.json")
-    run.tags({"model_uri": log_ensemble(run, part / "models", corespot.__version__)})
+    run.tags(served_tags(run, log_ensemble(run, part / "models", corespot.__version__)))
     scopes = {str(one.facts["training_scope"]) for one in done if "training_scope" in one.facts}
     if scopes:
         run.tags({"training_scope": "; ".join(sorted(scopes))})

@@ -6,7 +6,7 @@ import hashlib
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -15,8 +15,11 @@ from urllib.request import url2pathname
 import yaml
 
 from corespot.errors import StoreError
-from corespot.tracking.reading import LoggedRun, mlflow_told
+from corespot.tracking.reading import LoggedRun, mlflow_told, read_run
+from corespot.tracking.runs import Run
 
+#: Tag of a run: digest of its model's files as training logged them.
+LOGGED_SHA256 = "model.sha256"
 _SCHEME = "models:/"
 _LOADER = "corespot.tracking.pyfunc"
 
@@ -71,6 +74,21 @@ def served_model(client: Any, run: LoggedRun) -> ServedModel:
     with _files(str(logged.artifact_location), client) as folder:
         _check_ours(folder, uri)
         return ServedModel(uri, model_id, _digest(folder))
+
+
+def served_tags(run: Run, uri: str) -> dict[str, str]:
+    """Tags of a run that has just logged its model: where it is, and the digest of its files.
+
+    Parameters
+    ----------
+    run : Run
+        The run.
+    uri : str
+        What `log_ensemble` gave.
+    """
+    logged = read_run(run.client, run.run_id)
+    model = served_model(run.client, replace(logged, tags={**logged.tags, "model_uri": uri}))
+    return {"model_uri": uri, LOGGED_SHA256: model.sha256}
 
 
 def _is_corrected(run: LoggedRun) -> bool:
