@@ -31,6 +31,10 @@ _STYLE = """<style>
 [data-testid="stMainBlockContainer"] h1 { padding-top: 0.4rem; font-size: 2rem; }
 [data-testid="stMainBlockContainer"] h2 { font-size: 1.45rem; }
 [data-testid="stMainBlockContainer"] h3 { font-size: 1.25rem; }
+/* All eight views stay in reach on a tablet. */
+@media (max-width: 900px) {
+  [data-testid="stTopNavLink"] [data-testid="stIconMaterial"] { display: none; }
+}
 </style>"""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ __all__ = ["LoggedRun"]  # what views may know of tracking
 
 #: Seconds after which the list of runs, and the files of one, are looked at again.
 RUNS_FRESH, FILES_FRESH = 10, 60
+#: Seconds after which a list of runs is not shown any more, not even while it is read again.
+_OLDEST = 120
 # SQLAlchemy and MLflow make their engine at the first call; two threads at once make two.
 _first = threading.Lock()
 
@@ -48,7 +51,7 @@ def client() -> Any:
 
 def runs() -> list[LoggedRun]:
     """All runs of whole models, newest first; not to be changed in place."""
-    return _runs(project().tracking_uri)
+    return _runs(project().tracking_uri, int(time.time() // _OLDEST))
 
 
 def run_of(run_id: str) -> LoggedRun:
@@ -142,8 +145,9 @@ def _client(uri: str) -> Any:
         return reading_client(uri)
 
 
-@st.cache_resource(ttl=RUNS_FRESH, show_spinner="Reading the runs …")
-def _runs(uri: str) -> list[LoggedRun]:
+# Read again beside whoever looks, so that nobody waits for it, but never shown when it is old.
+@st.cache_resource(ttl=RUNS_FRESH, show_spinner="Reading the runs …", refresh_mode="background")
+def _runs(uri: str, epoch: int) -> list[LoggedRun]:
     known = _client(uri)
     with _first:
         return find_runs(known)

@@ -48,6 +48,8 @@ EXPLAINED = {
     "train–test gap": "Balanced accuracy on training spots less that on held-out ones.",
     "data": "Beginning of the DVC hash of the spectra.",
 }
+#: Rows that the table begins with: a browser takes a second for the colours of 500.
+_MOST_ROWS = 100
 #: Up to so many runs the figure is drawn unasked.
 _FEW = 60
 _NUMBERS = ("spots", "cores", "patients", "leakage gap", "train–test gap")
@@ -130,7 +132,8 @@ def _worded(verdict: str) -> str:
 
 def _pick(found: pd.DataFrame) -> list[str]:
     """The table; identifiers of the rows picked in it."""
-    rows = overview_table(found).reset_index(drop=True)
+    whole = len(found) <= _MOST_ROWS or st.toggle(f"All {len(found)} rows")
+    rows = overview_table(found if whole else found.head(_MOST_ROWS)).reset_index(drop=True)
     styled = rows.style.apply(lambda _: overview_styles(rows), axis=None)
     # Picked rows are known by their place: another list of runs is another table.
     digest = hashlib.sha256("".join(rows["run"]).encode()).hexdigest()[:12]

@@ -18,7 +18,7 @@ Bins = npt.NDArray[np.bool_]
 #: Colours beside a profile that has the colours of the classes already.
 STRIP_COLOURS = {ON_PEAKS: "#6B7885", OUTSIDE: "#F6DC9B", NO_PEPTIDE: "#CC79A7"}
 #: Most columns of the strip, and most bands behind the curve.
-MOST_COLUMNS, MOST_BANDS = 240, 120
+MOST_COLUMNS, MOST_BANDS = 120, 60
 
 
 def bin_runs(bins: Bins, within: slice = slice(None)) -> list[tuple[int, int]]:

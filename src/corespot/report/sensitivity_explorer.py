@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -24,6 +24,7 @@ FloatArray = npt.NDArray[np.float64]
 
 #: Most bins that are drawn with a mark each; then one sees the resolution of the axis.
 SINGLE_BINS = 400
+_MOST_POINTS = 500
 #: Most points of a curve, and of the curves of all folds together.
 POINTS, FOLD_POINTS = 1800, 6000
 #: Tools of plotly that would zoom into thinned data.
@@ -204,7 +205,8 @@ def _points(
 ) -> go.Scatter:
     """A point a bin that can be hovered and clicked, seen where single bins are told apart."""
     single = stretch.bins.stop - stretch.bins.start <= SINGLE_BINS
-    mz, shown = stretch.thin(values)
+    # Each is an element of the page: fewer than the curve is drawn with, the extremes among them.
+    mz, shown = replace(stretch, n_points=min(stretch.n_points, _MOST_POINTS)).thin(values)
     at = np.searchsorted(stretch.axis.mz, mz)
     (_, (for_colour, against_colour)) = view.sides
     folds = "" if spread is None else " ± %{customdata:.2g}"
