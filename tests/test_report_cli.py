@@ -19,7 +19,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     """A project with two runs of models and one of a fold; the first trained T/conv1d."""
     root = tmp_path_factory.mktemp("project")
     (root / "params.yaml").write_text("cohort: data/raw/demo\n")
-    uri = prepare_store(None, root)
+    # Named outright: MLflow leaves the store of other tests in the environment.
+    uri = prepare_store(f"sqlite:///{root}/mlruns/mlflow.db")
     client = mlflow.MlflowClient(uri)
     experiment = client.create_experiment("demo", artifact_location=str(root / "mlruns/artifacts"))
     ids = []

@@ -70,11 +70,16 @@ def opened(size: tuple[int, int] = LAPTOP) -> Iterator[Page]:
 def settle(page: Page) -> None:
     """Wait until the page has been run through and drawn."""
     page.wait_for_selector('[data-testid="stApp"][data-test-connection-state="CONNECTED"]')
-    # A run that is about to start has not yet changed the state: look twice.
-    for _ in range(2):
-        page.wait_for_timeout(150)
-        page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')
-    page.wait_for_timeout(150)
+    # One run may follow another, as when the router goes on to a view: it has to stay still.
+    still = 0
+    for _ in range(400):
+        page.wait_for_timeout(100)
+        app = page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]')
+        waiting = page.locator('[data-testid="stSkeleton"], [data-testid="stSpinner"]')
+        still = still + 1 if app.count() and not waiting.count() else 0
+        if still == 7:
+            return
+    pytest.fail(f"the page does not come to rest:\n{page.inner_text('body')[:2000]}")
 
 
 def visit(page: Page, address: str) -> None:
