@@ -14,7 +14,7 @@ from corespot.report.tissue_layers import Layer
 
 #: Most places of a figure that answer: each is an element of the page, with a text. Where they
 #: cannot be all spots, fewer will do, of which every core has some.
-MOST_HANDLES, _ENOUGH = 2_500, 1_200
+MOST_HANDLES, _ENOUGH = 1_000, 300
 
 
 class Handles:
