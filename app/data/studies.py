@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -105,8 +106,8 @@ def _changed(url: str | None, folder: Path) -> tuple[int, int]:
 
 
 def _import() -> None:
-    import corespot.tune.figures
-    import corespot.tune.read_studies  # noqa: F401
+    for name in ("corespot.tune.figures", "corespot.tune.read_studies"):
+        import_module(name)
 
 
 @st.cache_resource(max_entries=2, show_spinner="Reading the studies …")

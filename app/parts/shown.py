@@ -16,7 +16,7 @@ from pandas.io.formats.style import Styler
 from app.data.runs import LoggedRun
 from corespot.errors import CorespotError
 from corespot.report.html import Drawn
-from corespot.report.verdict_badge import VERDICT_STYLES, VerdictBadge, verdict_text
+from corespot.report.verdict_badge import VerdictBadge, is_verdict, verdict_text
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&])")
 #: What Markdown makes a link of even where every sign of it is escaped.
@@ -113,7 +113,8 @@ def table(
         For `st.dataframe`.
     """
     selected = st.dataframe(shown, hide_index=True, **options)
-    seen = shown if isinstance(shown, pd.DataFrame) else pd.DataFrame(shown.data)  # type: ignore[attr-defined]
+    # What pandas' type stubs do not know: a Styler holds its table as `data`.
+    seen = shown if isinstance(shown, pd.DataFrame) else shown.data  # type: ignore[attr-defined]
     take = seen if whole is None else whole
     with st.container(horizontal=True, horizontal_alignment="right"):
         st.download_button(
@@ -146,8 +147,8 @@ def drawn(part: Drawn) -> None:
 
 def verdict(word: str, *, large: bool = False) -> None:
     """A verdict as colour and word; says so where there was no audit."""
-    if word in VERDICT_STYLES:
-        drawn(VerdictBadge(word, large=large))  # type: ignore[arg-type]
+    if is_verdict(word):
+        drawn(VerdictBadge(word, large=large))
     else:
         st.caption("not audited")
 

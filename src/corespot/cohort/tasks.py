@@ -118,6 +118,16 @@ class TaskSpots:
         """Values of a grouping column (``tma``, ``patient``, ``core``) as text, shape (n,)."""
         return self.spots[column].astype(str).to_numpy(dtype=str)
 
+    def labelled(self) -> pd.DataFrame:
+        """Its spots with ``row``, ``class`` and, where single spots have a truth, ``truth``.
+
+        ``truth`` is empty where it is not known.
+        """
+        names = np.array([*self.classes, ""], dtype=object)  # -1, no known truth, is the last
+        table = self.spots.drop(columns="truth", errors="ignore")
+        table = table.assign(**{"row": self.rows, "class": names[self.y]})
+        return table if self.truth is None else table.assign(truth=names[self.truth])
+
     def truth_by_row(self, n_rows: int) -> npt.NDArray[np.int64] | None:
         """The truth by row of a store of `n_rows` spots, -1 outside the task; None if not known."""
         if self.truth is None:

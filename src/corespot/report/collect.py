@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
@@ -58,7 +57,7 @@ def collect_run(
     audits: dict[str, dict[str, AuditView]] = {}
     for task, definition in tasks.items():
         selected = select_spots(store.spots, task, definition)
-        labels[task] = _labelled(selected)
+        labels[task] = selected.labelled()
         means[task] = _class_means(data, store, selected, names)
         nested = is_nested(label_by_tma(labels[task], "class"))
         metrics[task], audits[task] = {}, {}
@@ -89,14 +88,6 @@ def collect_run(
         design=_complete_design(data / "design" / "design.json", tasks),
         audits=audits,
     )
-
-
-def _labelled(task: TaskSpots) -> pd.DataFrame:
-    """Spots of a task with their row, class, and own truth where the task names one."""
-    names = np.array([*task.classes, ""], dtype=object)  # -1, no known truth, is the last
-    table = task.spots.drop(columns="truth", errors="ignore")
-    table = table.assign(**{"row": task.rows, "class": names[task.y]})
-    return table if task.truth is None else table.assign(truth=names[task.truth])
 
 
 def _class_means(

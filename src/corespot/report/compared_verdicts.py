@@ -10,7 +10,7 @@ import numpy as np
 
 from corespot.report.html import Drawn
 from corespot.report.theme import INK, MUTED
-from corespot.report.verdict_badge import VERDICT_STYLES, VerdictBadge
+from corespot.report.verdict_badge import VerdictBadge, is_verdict
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,9 @@ class VerdictList(Drawn):
 
     @staticmethod
     def _row(run: ComparedVerdict) -> str:
-        known = run.verdict in VERDICT_STYLES
         badge = (
-            VerdictBadge(run.verdict).html  # type: ignore[arg-type]
-            if known
+            VerdictBadge(run.verdict).html
+            if is_verdict(run.verdict)
             else f'<span style="color:{MUTED}">not audited</span>'
         )
         share = (

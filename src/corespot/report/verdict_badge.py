@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
+from typing import TypeGuard
 
 from corespot.audit.verdict.verdict import Word
 from corespot.report.html import Drawn
@@ -74,10 +75,15 @@ class VerdictBadge(Drawn):
         )
 
 
+def is_verdict(word: str) -> TypeGuard[Word]:
+    """Whether a word from outside, a tag for example, is one of the verdicts."""
+    return word in VERDICT_STYLES
+
+
 def verdict_text(word: str, artifact_share: float | None) -> str:
     """A verdict for tables of text: ``▲ confounded, 68 %``; a dash where there was no audit."""
-    style = next((style for name, style in VERDICT_STYLES.items() if name == word), None)
-    if style is None:
+    if not is_verdict(word):
         return "—"
+    style = VERDICT_STYLES[word]
     share = "" if artifact_share is None else f", {artifact_share:.0%}".replace("%", " %")
     return f"{style.mark} {style.text}{share}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import pandas as pd
 
@@ -41,7 +42,7 @@ def comparison_sections(runs: Sequence[ReportedRun]) -> list[Section]:
     for one, name in zip(runs, names, strict=True):
         parts: list[Part] = [one.verdict_card()]
         for make in (card, decisions, lineage):
-            parts += told(lambda make=make, one=one: make(one))  # type: ignore[misc]
+            parts += told(partial(make, one))
         sections.append(Section(name, parts))
     return sections
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,7 @@ def run_sections(one: ReportedRun) -> list[Section]:
         ("Decisions", decisions),
         ("Data lineage", lineage),
     )
-    return [Section(heading, told(lambda make=make: make(one))) for heading, make in makers]  # type: ignore[misc]
+    return [Section(heading, told(partial(make, one))) for heading, make in makers]
 
 
 def card(one: ReportedRun) -> Iterator[Part]:

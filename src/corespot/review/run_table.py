@@ -19,7 +19,7 @@ _LEVELS = ("spot", "core", "patient")
 _PARTS = {"": "", "_iqr_low": "_q1", "_iqr_high": "_q3", "_ci_low": "_low", "_ci_high": "_high"}
 _DECIDED = {"approve": "approved", "reject": "rejected", "needs_work": "needs work"}
 #: Verdicts from the gravest; runs without one come last.
-_GRAVITY = {word: place for place, word in enumerate(VERDICT_STYLES)}
+_GRAVITY: dict[str, int] = {word: place for place, word in enumerate(VERDICT_STYLES)}
 #: Orders of the table, and the columns behind each.
 ORDERS: dict[str, tuple[list[str], list[bool]]] = {
     "newest first": (["started"], [False]),
@@ -160,7 +160,7 @@ def _row(run: LoggedRun) -> dict[str, object]:
         "started": run.started,
         "verdict": verdict,
         "flagged": verdict in FLAGGED,
-        "gravity": _GRAVITY.get(verdict, len(_GRAVITY)),  # type: ignore[call-overload]
+        "gravity": _GRAVITY.get(verdict, len(_GRAVITY)),
         "artifact_share": _number(run, "audit.artifact_share"),
         "leakage_gap": _number(run, "audit.grouping_gap"),
         "train_test_gap": _number(run, "train_test_gap"),

@@ -41,9 +41,7 @@ class RunFiles:
         StoreError
             If the run has no such file, or it cannot be fetched.
         """
-        found = self._local(path)
-        if found is None:
-            found = self._fetched(path)
+        found = self._found(path)
         if not found.is_file():
             raise StoreError(f"{self._who()} has no {path}{self._why()}")
         return found
@@ -56,27 +54,29 @@ class RunFiles:
         StoreError
             If the run has no such folder, or it cannot be fetched.
         """
-        found = self._local(path)
-        if found is None:
-            found = self._fetched(path)
+        found = self._found(path)
         if not found.is_dir():
             raise StoreError(f"{self._who()} has no {path}/{self._why()}")
         return found
 
     def has(self, path: str) -> bool:
         """Whether the run has this file or folder."""
-        found = self._local(path)
-        if found is not None:
-            return found.exists()
-        try:
-            return self._fetched(path).exists()
-        except StoreError:
-            return False
+        if self._is_elsewhere:
+            try:
+                return self._fetched(path).exists()
+            except StoreError:
+                return False
+        return self._local(path).exists()
 
-    def _local(self, path: str) -> Path | None:
+    @property
+    def _is_elsewhere(self) -> bool:
+        return urlsplit(self.run.artifact_uri).scheme not in ("", "file")
+
+    def _found(self, path: str) -> Path:
+        return self._fetched(path) if self._is_elsewhere else self._local(path)
+
+    def _local(self, path: str) -> Path:
         parts = urlsplit(self.run.artifact_uri)
-        if parts.scheme not in ("", "file"):
-            return None
         base = Path(url2pathname(unquote(parts.path)) if parts.scheme else self.run.artifact_uri)
         found = (base / path).resolve()
         if not found.is_relative_to(base.resolve()):

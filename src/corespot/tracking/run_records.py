@@ -89,12 +89,9 @@ def spots_of(task: TaskSpots) -> pd.DataFrame:
         ``row``, ``file``, ``x``, ``y``, ``core``, ``tma``, ``patient``, ``class``, and ``truth``
         where the truth of single spots is known (empty where it is not).
     """
-    names = np.array([*task.classes, ""], dtype=object)  # -1, no known truth, is the last
-    kept = [name for name in ("file", "x", "y", "core", "tma", "patient") if name in task.spots]
-    table = task.spots[kept].assign(**{"row": task.rows, "class": names[task.y]})
-    if task.truth is not None:
-        table["truth"] = names[task.truth]
-    return table.reset_index(drop=True)
+    table = task.labelled()
+    wanted = ("row", "file", "x", "y", "core", "tma", "patient", "class", "truth")
+    return table[[name for name in wanted if name in table]].reset_index(drop=True)
 
 
 def _stacked_ablations(done: Sequence[FoldRecord]) -> pd.DataFrame:
