@@ -94,10 +94,11 @@ def audit_calibrate(
         verdict_rows,
     )
     from corespot.audit.calibration.study_fits import known_records, missing_jobs
-    from corespot.audit.calibration.study_run import available_cores, run_jobs
+    from corespot.audit.calibration.study_run import run_jobs
     from corespot.params import load_params
     from corespot.report.tables import aligned
     from corespot.requests import calibration_fits
+    from corespot.threads import available_cores
 
     params = load_params()
     fits, left_out = calibration_fits(params, task or (), model or (), spots_per_patient=spots)

@@ -15,6 +15,7 @@ import torch
 
 from corespot.errors import CorespotError, TuneError
 from corespot.progress import progress_off
+from corespot.threads import available_cores
 from corespot.tune.interruption import terminated_as_interrupted
 from corespot.tune.journal import open_storage
 from corespot.tune.request import TuningRequest
@@ -166,13 +167,6 @@ def _end_with_parent() -> None:
     if parent is not None:
         wait([parent.sentinel])
         os._exit(1)
-
-
-def available_cores() -> int:
-    """Cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _free_gpu_memory(device: str) -> list[int]:

@@ -20,6 +20,7 @@ from corespot.audit.calibration.record import Record, append_records
 from corespot.audit.calibration.study_fits import Job, simulate
 from corespot.errors import AuditError, FoldError, ModelError
 from corespot.progress import progress_off, track
+from corespot.threads import available_cores
 
 #: Called with the seconds that the first cohort took.
 OnFirst = Callable[[float], None]
@@ -86,13 +87,6 @@ def run_jobs(
     if jobs and len(failures) == len(jobs):
         raise AuditError(f"none of {len(jobs)} cohorts could be simulated: {failures[0]}")
     return records, failures
-
-
-def available_cores() -> int:
-    """Cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _do(job: Job) -> Done:
