@@ -11,7 +11,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check app mlflow studies clean
+.PHONY: help run test check bench app mlflow studies clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -30,6 +30,9 @@ check: $(VENV)/.ready-dev  ## lint, format, types and import floors
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+
+bench: $(VENV)/.ready-dev  ## quick benchmarks beside the last recorded ratios (ONLY=name for some, RECORD=1 to record)
+	@$(BIN)/python -m benchmarks $(ONLY) $(if $(RECORD),--record)
 
 mlflow: $(VENV)/.ready  ## open the MLflow UI on the runs (http://127.0.0.1:5000, PORT=… for another)
 	@$(BIN)/corespot init

@@ -1,6 +1,6 @@
 """Kill the workers of a study at random, ten times: no finished trial is lost or counted twice.
 
-    python benchmarks/tuning_kills.py [--kills 10] [--workers 2] [--trials 24] [--seed 1]
+    python -m benchmarks.tuning.kills [--kills 10] [--workers 2] [--trials 24] [--seed 1]
 
 Two processes work on two studies of conv1d. After a random time one or all of them get SIGKILL,
 and are started again. Every trial that was finished before a kill must be there afterwards, with
@@ -20,7 +20,7 @@ import time
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from tuning_problem import make_request
+from benchmarks.tuning.problem import make_request
 
 from corespot.tune.journal import open_storage
 from corespot.tune.outcome import trials_table

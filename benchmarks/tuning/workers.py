@@ -1,6 +1,6 @@
 """Two workers against one: time to the same number of trials of the same studies.
 
-    python benchmarks/tuning_workers.py [--trials 12] [--rounds 2]
+    python -m benchmarks.tuning.workers [--trials 12] [--rounds 2]
 
 Fresh studies each time, one and two workers in turn. One worker has the threads that it takes by
 default; two share the cores.
@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from statistics import median
 
-from tuning_problem import make_request
+from benchmarks.tuning.problem import make_request
 
 from corespot.tune.processes import plan_workers, work_together
 

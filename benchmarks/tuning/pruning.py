@@ -1,6 +1,6 @@
 """What pruning saves: inner fits with and without, and the best value either way.
 
-    python benchmarks/tuning_pruning.py [PROJECT TASK MODEL] [--trials 30]
+    python -m benchmarks.tuning.pruning [PROJECT TASK MODEL] [--trials 30]
 
 PROJECT is a folder in which `make run` has been; without one, conv1d is tuned on the synthetic
 study of the tuning benchmarks. The study of the first outer fold is made anew for each pruner, in
@@ -17,7 +17,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from tuning_problem import make_request
+from benchmarks.tuning.problem import make_request
 
 from corespot.params import load_params
 from corespot.requests import tuning_request

@@ -1,6 +1,6 @@
 """Tuned against published settings on the outer folds, spot by spot the same.
 
-    python benchmarks/tuned_against_published.py PROJECT TASK MODEL
+    python -m benchmarks.tuning.against_published PROJECT TASK MODEL
 
 PROJECT is a folder in which `make run` (or `dvc repro`) has tuned the model. Every outer fold is
 trained with the setting tuned for it, with the published one, and with that of ``params.yaml``;
