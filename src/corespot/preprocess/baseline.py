@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -10,9 +11,12 @@ from pydantic import Field
 from scipy import ndimage
 
 from corespot.axis import MzAxis
+from corespot.preprocess.rows import each_row, for_kernel
 from corespot.preprocess.step import DataKind, Spectra, Step, register_step
 
 FloatBlock = npt.NDArray[np.float64]
+#: Given rows, writes what lies above their baseline, or the baseline if the last array has rows.
+BaselineKernel = Callable[[npt.NDArray[Any], Spectra, FloatBlock], None]
 
 NO_BASELINE = "peak-picked data holds no baseline; the step would eat neighbouring peaks"
 ADDITIVE = "a baseline adds to intensities, not to their logarithm or root"
@@ -47,15 +51,27 @@ def convolution_baseline(spectra: Spectra, *, width: int = 20) -> FloatBlock:
     20 bins, subtracted, would turn every peak into a signed wiggle; this reading keeps what the
     name and the number say (a convolution 20 bins wide) and convolves the lower envelope.
     """
-    data = spectra.astype(np.float64)
-    envelope = ndimage.minimum_filter1d(data, width, axis=1, mode="nearest")
-    # An even window is one bin longer to the left; the mirrored box is one longer to the right.
-    mirror = -1 if width % 2 == 0 else 0
-    smooth = ndimage.uniform_filter1d(envelope, width, axis=1, mode="nearest", origin=mirror)
-    # The running sum of the box drifts in the last digit; keep it between floor and data.
-    floor = data.min(axis=1, keepdims=True)
-    baseline: FloatBlock = np.minimum(np.maximum(smooth, floor), data)
-    return baseline
+    return lies_below(_convolution(width), spectra)
+
+
+def _convolution(width: int) -> BaselineKernel:
+    from corespot.preprocess.windows_kernel import subtract_convolution
+
+    return lambda rows, above, below: subtract_convolution(rows, width, above, below)
+
+
+def lies_below(kernel: BaselineKernel, spectra: Spectra) -> FloatBlock:
+    """The baseline that a kernel finds."""
+    rows, below, unused = for_kernel(spectra), np.empty(spectra.shape), np.empty((0, 0), np.float32)
+    each_row(lambda part: kernel(rows[part], unused, below[part]), rows)
+    return below
+
+
+def lies_above(kernel: BaselineKernel, spectra: Spectra) -> Spectra:
+    """What `subtract` leaves of spectra above the baseline that a kernel finds, in one pass."""
+    rows, above, unused = for_kernel(spectra), np.empty(spectra.shape, np.float32), np.empty((0, 0))
+    each_row(lambda part: kernel(rows[part], above[part], unused), rows)
+    return above
 
 
 def tophat_baseline(spectra: Spectra, *, width: int) -> FloatBlock:
@@ -147,7 +163,7 @@ class ConvolutionBaseline(WindowBaseline):
         self, spectra: Spectra, axis: MzAxis, target: MzAxis | None = None
     ) -> tuple[Spectra, MzAxis]:
         """Spectra above their baseline, never negative."""
-        return subtract(spectra, convolution_baseline(spectra, width=self.width)), axis
+        return lies_above(_convolution(self.width), spectra), axis
 
 
 @register_step

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from corespot.preprocess.rows import each_row, for_kernel
 from corespot.preprocess.step import Spectra
 
 
@@ -17,6 +18,9 @@ def noise_level(spectra: Spectra) -> npt.NDArray[np.float64]:
     """
     if spectra.shape[1] < 2:
         return np.zeros(len(spectra))
-    steps = np.abs(np.diff(spectra.astype(np.float64), axis=1))
-    level: npt.NDArray[np.float64] = 1.4826 * np.median(steps, axis=1) / np.sqrt(2)
+    from corespot.preprocess.noise_kernel import median_steps
+
+    rows, steps = for_kernel(spectra), np.empty(len(spectra))
+    each_row(lambda part: median_steps(rows[part], steps[part]), rows)
+    level: npt.NDArray[np.float64] = 1.4826 * steps / np.sqrt(2)
     return level

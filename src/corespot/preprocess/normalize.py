@@ -9,6 +9,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from corespot.axis import MzAxis
+from corespot.preprocess.rows import each_row, for_kernel
 from corespot.preprocess.step import Spectra, Step, register_step
 
 #: A statistic at or below this counts as zero, and its spectrum as empty.
@@ -17,9 +18,7 @@ FLOOR = 1e-12
 
 def total_ion_count(spectra: Spectra) -> npt.NDArray[np.float64]:
     """Sum of absolute intensities of each row, shape (n,)."""
-    # Cast first: a buffered cast inside sum() would split rows differently in different blocks.
-    total: npt.NDArray[np.float64] = np.abs(spectra.astype(np.float64)).sum(axis=1)
-    return total
+    return _sums(spectra, squared=False)
 
 
 def tic(spectra: Spectra, *, total: float = 1.0, floor: float = FLOOR) -> Spectra:
@@ -29,8 +28,7 @@ def tic(spectra: Spectra, *, total: float = 1.0, floor: float = FLOOR) -> Spectr
 
 def rms(spectra: Spectra, *, floor: float = FLOOR) -> Spectra:
     """Divide by the root mean square: that of a row becomes one, all-zero rows stay zero."""
-    square = spectra.astype(np.float64) ** 2
-    return _divide(spectra, np.sqrt(square.mean(axis=1)), floor)
+    return _divide(spectra, np.sqrt(_sums(spectra, squared=True) / spectra.shape[1]), floor)
 
 
 def median(spectra: Spectra, *, floor: float = FLOOR) -> Spectra:
@@ -38,21 +36,29 @@ def median(spectra: Spectra, *, floor: float = FLOOR) -> Spectra:
 
     Zeros are left out: in sparse spectra the median of everything is zero.
     """
-    ordered = np.sort(spectra.astype(np.float64), axis=1)
-    n_bins = spectra.shape[1]
-    n_positive = (spectra > 0).sum(axis=1)
-    rows = np.arange(len(spectra))
-    first = n_bins - n_positive
-    low = np.minimum(first + (n_positive - 1) // 2, n_bins - 1)
-    high = np.minimum(first + n_positive // 2, n_bins - 1)
-    middle = np.where(n_positive > 0, (ordered[rows, low] + ordered[rows, high]) / 2, 0.0)
+    from corespot.preprocess.noise_kernel import median_positive
+
+    rows, middle = for_kernel(spectra), np.empty(len(spectra))
+    each_row(lambda part: median_positive(rows[part], middle[part]), rows)
     return _divide(spectra, middle, floor)
 
 
+def _sums(spectra: Spectra, *, squared: bool) -> npt.NDArray[np.float64]:
+    from corespot.preprocess.scale_kernel import row_sums
+
+    rows, sums = for_kernel(spectra), np.empty(len(spectra))
+    each_row(lambda part: row_sums(rows[part], squared, sums[part]), rows)
+    return sums
+
+
 def _divide(spectra: Spectra, by: npt.NDArray[np.float64], floor: float) -> Spectra:
+    from corespot.preprocess.scale_kernel import scale_rows
+
     usable = by > floor
     factor = np.where(usable, 1.0 / np.where(usable, by, 1.0), 0.0)
-    return (spectra.astype(np.float64) * factor[:, None]).astype(np.float32)
+    rows, scaled = for_kernel(spectra), np.empty(spectra.shape, dtype=np.float32)
+    each_row(lambda part: scale_rows(rows[part], factor[part], scaled[part]), rows)
+    return scaled
 
 
 @register_step

@@ -7,8 +7,9 @@ from typing import ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
-from corespot.axis import AxisKind, MzAxis
+from corespot.axis import MzAxis
 from corespot.errors import RecipeError
+from corespot.preprocess.rows import each_row, for_kernel
 from corespot.preprocess.step import DataKind, Spectra, Step, register_step
 
 
@@ -18,22 +19,19 @@ def interpolate(spectra: Spectra, axis: MzAxis, target: MzAxis) -> Spectra:
     Exact on functions linear in m/z. Right for profile data, whose values are heights; it does
     not conserve sums.
     """
-    out = np.zeros((len(spectra), target.n_bins), dtype=np.float32)
     # The ends of a computed axis may lie a rounding outside the range they were computed from.
     slack = 1e-12 * axis.mz[-1]
-    inside = (target.mz >= axis.mz[0] - slack) & (target.mz <= axis.mz[-1] + slack)
-    wanted = np.clip(target.mz[inside], axis.mz[0], axis.mz[-1])
+    start = int(np.searchsorted(target.mz, axis.mz[0] - slack, side="left"))
+    stop = int(np.searchsorted(target.mz, axis.mz[-1] + slack, side="right"))
+    out = np.zeros((len(spectra), target.n_bins), dtype=np.float32)
     if axis.n_bins == 1:
-        out[:, inside] = spectra
+        out[:, start:stop] = spectra
         return out
-    right = np.clip(np.searchsorted(axis.mz, wanted), 1, axis.n_bins - 1)
-    weight = (wanted - axis.mz[right - 1]) / (axis.mz[right] - axis.mz[right - 1])
-    data = spectra.astype(np.float64)
-    low = data[:, right - 1]
-    out[:, inside] = low + (data[:, right] - low) * weight
-    # With weight one the sum above may miss the right value by a rounding; take it as it is.
-    on_point = np.flatnonzero(inside)[weight == 1.0]
-    out[:, on_point] = spectra[:, right[weight == 1.0]]
+    from corespot.preprocess.move_kernel import interpolate_rows
+
+    right, weight = _places(axis.mz, target.mz[start:stop])
+    rows = for_kernel(spectra)
+    each_row(lambda part: interpolate_rows(rows[part], right, weight, start, out[part]), rows)
     return out
 
 
@@ -42,17 +40,12 @@ def rebin(spectra: Spectra, axis: MzAxis, target: MzAxis) -> Spectra:
 
     Conserves the total intensity of what lies inside the target's edges. For profile data.
     """
-    data = spectra.astype(np.float64)
-    cumulative = np.zeros((len(data), axis.n_bins + 1))
-    np.cumsum(data, axis=1, out=cumulative[:, 1:])
-    edges = np.clip(target.edges, axis.edges[0], axis.edges[-1])
-    right = np.clip(np.searchsorted(axis.edges, edges), 1, axis.n_bins)
-    weight = (edges - axis.edges[right - 1]) / (axis.edges[right] - axis.edges[right - 1])
-    below = cumulative[:, right - 1] + data[:, right - 1] * weight
-    out = np.diff(below, axis=1)
-    # Differences of a running sum may round below zero where all intensities are positive.
-    out[data.min(axis=1) >= 0] = np.maximum(out[data.min(axis=1) >= 0], 0.0)
-    return out.astype(np.float32)
+    from corespot.preprocess.move_kernel import rebin_rows
+
+    right, weight = _places(axis.edges, target.edges)
+    rows, out = for_kernel(spectra), np.empty((len(spectra), target.n_bins), dtype=np.float32)
+    each_row(lambda part: rebin_rows(rows[part], right, weight, out[part]), rows)
+    return out
 
 
 def bin_sticks(spectra: Spectra, axis: MzAxis, target: MzAxis) -> Spectra:
@@ -60,13 +53,23 @@ def bin_sticks(spectra: Spectra, axis: MzAxis, target: MzAxis) -> Spectra:
 
     Conserves the total intensity of what lies inside the target's edges. For peak lists.
     """
+    from corespot.preprocess.move_kernel import bin_rows
+
+    rows, out = for_kernel(spectra), np.zeros((len(spectra), target.n_bins), dtype=np.float32)
     bins = bin_index(target, axis.mz)
-    inside = bins >= 0
-    kept = bins[inside]
-    out = np.zeros((len(spectra), target.n_bins), dtype=np.float32)
-    for row, values in enumerate(spectra):
-        out[row] = np.bincount(kept, weights=values[inside], minlength=target.n_bins)
+    each_row(lambda part: bin_rows(rows[part], bins, out[part]), rows)
     return out
+
+
+def _places(
+    points: npt.NDArray[np.float64], wanted: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Where `wanted` lie among increasing points: the next one, and how far the way to it."""
+    from corespot.preprocess.move_kernel import place
+
+    right, weight = np.empty(wanted.size, dtype=np.int64), np.empty(wanted.size)
+    place(for_kernel(points), for_kernel(wanted), right, weight)
+    return right, weight
 
 
 def bin_index(axis: MzAxis, mz: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
@@ -75,45 +78,20 @@ def bin_index(axis: MzAxis, mz: npt.NDArray[np.float64]) -> npt.NDArray[np.int64
     Parameters
     ----------
     axis : MzAxis
-        The bins. For axes that follow a law, the bin is computed instead of searched.
+        The bins.
     mz : ndarray of float64, shape (k,)
-        Values.
+        Values; found fastest where they increase.
 
     Returns
     -------
     ndarray of int64, shape (k,)
         Bin indices; the last bin includes its upper edge.
     """
-    edges = axis.edges
-    bins = np.full(mz.shape, -1, dtype=np.int64)
-    inside = (mz >= edges[0]) & (mz <= edges[-1])
-    bins[inside] = _search(axis, mz[inside])
+    from corespot.preprocess.move_kernel import find_bins
+
+    bins = np.empty(mz.shape, dtype=np.int64)
+    find_bins(for_kernel(mz), for_kernel(axis.edges), bins)
     return bins
-
-
-def _search(axis: MzAxis, mz: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    last = axis.n_bins - 1
-    edges = axis.edges
-    if axis.kind != "listed" and last > 0:
-        low, high = _law(axis.kind, axis.mz[[0, -1]])
-        guess: npt.NDArray[np.int64] = np.rint(
-            (_law(axis.kind, mz) - low) * (last / (high - low))
-        ).astype(np.int64)
-        guess = np.clip(guess, 0, last)
-        # Edges are midpoints in m/z, not in the law, so the guess may be one off.
-        guess = np.clip(guess - (mz < edges[guess]), 0, last)
-        guess = np.clip(guess + (mz >= edges[guess + 1]), 0, last)
-        if np.all((mz >= edges[guess]) & ((mz < edges[guess + 1]) | (guess == last))):
-            return guess
-    found: npt.NDArray[np.int64] = np.searchsorted(edges, mz, side="right") - 1
-    return np.clip(found, 0, last)
-
-
-def _law(kind: AxisKind, mz: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """The quantity in which an axis of `kind` is evenly spaced."""
-    if kind == "ppm":
-        return np.log(mz)
-    return np.sqrt(mz) if kind == "tof" else mz
 
 
 @register_step

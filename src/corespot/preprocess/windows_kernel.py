@@ -1,0 +1,151 @@
+"""Compiled moving windows: lower envelope convolved with a box, opening, local maxima."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from corespot.compiled import compiled
+
+Rows = npt.NDArray[np.floating]
+FloatVector = npt.NDArray[np.float64]
+FloatBlock = npt.NDArray[np.float64]
+
+#: Bins whose running sums are made at a time, so that they stay in the first cache.
+_TILE = 1024
+#: Rows whose running sums take turns: one alone waits for the end of every addition.
+_TOGETHER = 4
+
+
+@compiled
+def lesser(near: Rows, far: Rows, least: Rows) -> None:
+    """Write the lesser of two vectors; on its own, so that the compiler sees a plain loop."""
+    for i in range(least.size):
+        a, b = near[i], far[i]
+        least[i] = b if b < a else a
+
+
+@compiled
+def moving_least(values: Rows, spare: Rows, length: int, width: int) -> Rows:
+    """Least of each `width` neighbours; in one of the two arrays, from its start.
+
+    Windows of 2, 4, 8, … bins are each the lesser of two half as long, whole vectors at a time;
+    two of them that overlap make up the last. Both arrays are overwritten.
+    """
+    span = 1
+    while span < width:
+        shift = min(span, width - span)
+        length -= shift
+        lesser(values[:length], values[shift : shift + length], spare[:length])
+        values, spare = spare, values
+        span += shift
+    return values
+
+
+@compiled
+def least_of(values: Rows, spare: Rows, length: int) -> float:
+    """Least of all, by folding in half; both arrays are overwritten."""
+    while length > 1:
+        half = length // 2
+        lesser(values[:half], values[half : 2 * half], spare[:half])
+        if length % 2:
+            spare[0] = min(spare[0], values[length - 1])
+        values, spare = spare, values
+        length = half
+    least: float = values[0]
+    return least
+
+
+@compiled
+def pad(row: Rows, before: int, after: int, padded: Rows) -> None:
+    """Write `row` with its ends repeated."""
+    n = row.size
+    for i in range(before):
+        padded[i] = row[0]
+    inner = padded[before:]
+    for i in range(n):
+        inner[i] = row[i]
+    for i in range(n, n + after):
+        inner[i] = row[n - 1]
+
+
+@compiled
+def differences(entering: Rows, leaving: Rows, steps: FloatVector) -> None:
+    """What a window gains as it moves on."""
+    for i in range(entering.size):
+        steps[i] = np.float64(entering[i]) - np.float64(leaving[i])
+
+
+@compiled
+def running_sums(a: FloatVector, b: FloatVector, c: FloatVector, d: FloatVector) -> None:
+    """Add up four rows in turn, since one alone waits for the end of every addition."""
+    s, t, u, v = 0.0, 0.0, 0.0, 0.0
+    for i in range(a.size):
+        s += a[i]
+        t += b[i]
+        u += c[i]
+        v += d[i]
+        a[i], b[i], c[i], d[i] = s, t, u, v
+
+
+@compiled
+def clip(data: Rows, sums: FloatVector, width: float, floor: float) -> None:
+    """Make window sums means between the row's least and the data."""
+    for i in range(sums.size):
+        value, mean = np.float64(data[i]), sums[i] / width
+        mean = mean if mean > floor else floor
+        sums[i] = mean if mean < value else value
+
+
+@compiled
+def remainder(data: Rows, baseline: FloatVector, above: Rows) -> None:
+    """Data minus baseline, zero where negative."""
+    for i in range(baseline.size):
+        height = np.float64(data[i]) - baseline[i]
+        above[i] = height if height > 0.0 else 0.0
+
+
+@compiled
+def subtract_convolution(spectra: Rows, width: int, above: Rows, below: FloatBlock) -> None:
+    """Write what lies above the convolved lower envelope, or the envelope if `below` has rows."""
+    n_rows, n = spectra.shape
+    # An even window is one bin longer to the left; the mirrored box is one longer to the right.
+    left, right = width // 2, width - 1 - width // 2
+    values, spare = np.empty(n + width, spectra.dtype), np.empty(n + width, spectra.dtype)
+    envelopes = np.empty((_TOGETHER, n + width), spectra.dtype)
+    sums = np.empty((_TOGETHER, _TILE + 1))
+    floors = np.empty(_TOGETHER)
+    for first in range(0, n_rows, _TOGETHER):
+        together = min(_TOGETHER, n_rows - first)
+        for k in range(_TOGETHER):
+            # Rows that are wanting at the end repeat the last one.
+            row = spectra[min(first + k, n_rows - 1)]
+            pad(row, left, right, values)
+            envelope = moving_least(values, spare, n + width - 1, width)
+            pad(envelope[:n], right, left, envelopes[k])
+            pad(row, 0, 0, values)
+            floors[k] = least_of(values, spare, n)
+            total = 0.0
+            for i in range(width):
+                total += envelopes[k, i]
+            sums[k, 0] = total
+        for start in range(0, n, _TILE):
+            # Sums of the windows at start, start + 1, …; the first is carried on from before.
+            size = min(_TILE, n - start)
+            for k in range(_TOGETHER):
+                entering = envelopes[k, start + width : start + width + size]
+                leaving = envelopes[k, start : start + size]
+                differences(entering, leaving, sums[k, 1:])
+            more = size + 1
+            running_sums(sums[0, :more], sums[1, :more], sums[2, :more], sums[3, :more])
+            for k in range(together):
+                data = spectra[first + k, start : start + size]
+                smooth, after = sums[k, :size], sums[k, size]
+                clip(data, smooth, float(width), floors[k])
+                if below.shape[0]:
+                    pad(smooth, 0, 0, below[first + k, start:])
+                else:
+                    remainder(data, smooth, above[first + k, start:])
+                sums[k, 0] = after
+            for k in range(together, _TOGETHER):
+                sums[k, 0] = sums[k, size]

@@ -1,0 +1,83 @@
+"""The steps in plain numpy and scipy, as slow as they are plain: what the kernels must equal."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+
+def convolution(spectra, width):
+    data = spectra.astype(np.float64)
+    envelope = ndimage.minimum_filter1d(data, width, axis=1, mode="nearest")
+    mirror = -1 if width % 2 == 0 else 0
+    smooth = ndimage.uniform_filter1d(envelope, width, axis=1, mode="nearest", origin=mirror)
+    floor = data.min(axis=1, keepdims=True)
+    return np.minimum(np.maximum(smooth, floor), data)
+
+
+def above(spectra, baseline):
+    return np.maximum(spectra.astype(np.float64) - baseline, 0.0).astype(np.float32)
+
+
+def row_sums(spectra, *, squared):
+    data = spectra.astype(np.float64)
+    return np.array([(row**2 if squared else np.abs(row)).sum() for row in data])
+
+
+def divide(spectra, by, floor=1e-12):
+    usable = by > floor
+    factor = np.where(usable, 1.0 / np.where(usable, by, 1.0), 0.0)
+    return (spectra.astype(np.float64) * factor[:, None]).astype(np.float32)
+
+
+def median_positive(spectra):
+    positive = [row[row > 0].astype(np.float64) for row in spectra]
+    return np.array([np.median(row) if row.size else 0.0 for row in positive])
+
+
+def noise(spectra):
+    steps = np.abs(np.diff(spectra.astype(np.float64), axis=1))
+    return 1.4826 * np.median(steps, axis=1) / np.sqrt(2)
+
+
+def interpolate(spectra, axis, target):
+    out = np.zeros((len(spectra), target.n_bins), dtype=np.float32)
+    slack = 1e-12 * axis.mz[-1]
+    inside = (target.mz >= axis.mz[0] - slack) & (target.mz <= axis.mz[-1] + slack)
+    wanted = np.clip(target.mz[inside], axis.mz[0], axis.mz[-1])
+    right = np.clip(np.searchsorted(axis.mz, wanted), 1, axis.n_bins - 1)
+    weight = (wanted - axis.mz[right - 1]) / (axis.mz[right] - axis.mz[right - 1])
+    data = spectra.astype(np.float64)
+    low = data[:, right - 1]
+    out[:, inside] = low + (data[:, right] - low) * weight
+    out[:, np.flatnonzero(inside)[weight == 1.0]] = spectra[:, right[weight == 1.0]]
+    return out
+
+
+def rebin(spectra, axis, target):
+    data = spectra.astype(np.float64)
+    cumulative = np.zeros((len(data), axis.n_bins + 1))
+    np.cumsum(data, axis=1, out=cumulative[:, 1:])
+    edges = np.clip(target.edges, axis.edges[0], axis.edges[-1])
+    right = np.clip(np.searchsorted(axis.edges, edges), 1, axis.n_bins)
+    weight = (edges - axis.edges[right - 1]) / (axis.edges[right] - axis.edges[right - 1])
+    out = np.diff(cumulative[:, right - 1] + data[:, right - 1] * weight, axis=1)
+    positive = data.min(axis=1) >= 0
+    out[positive] = np.maximum(out[positive], 0.0)
+    return out.astype(np.float32)
+
+
+def bins(axis, mz):
+    found = np.searchsorted(axis.edges, mz, side="right") - 1
+    found[mz == axis.edges[-1]] = axis.n_bins - 1
+    found[~((mz >= axis.edges[0]) & (mz <= axis.edges[-1]))] = -1
+    return found
+
+
+def bin_sticks(spectra, axis, target):
+    found = bins(target, axis.mz)
+    inside = found >= 0
+    rows = [
+        np.bincount(found[inside], weights=row[inside], minlength=target.n_bins) for row in spectra
+    ]
+    return np.array(rows).astype(np.float32).reshape(len(spectra), target.n_bins)

@@ -1,0 +1,149 @@
+"""Compiled kernels give, to the bit, what plain numpy and scipy give."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import slow_reference as slow
+from nasty_spectra import every_block, nasty
+
+from corespot.axis import MzAxis
+from corespot.preprocess.baseline import ConvolutionBaseline, convolution_baseline
+from corespot.preprocess.noise import noise_level
+from corespot.preprocess.normalize import median, rms, tic, total_ion_count
+from corespot.preprocess.recipe import Recipe
+from corespot.preprocess.resample import bin_index, bin_sticks, interpolate, rebin
+
+BOTH = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+
+
+def same(ours, theirs):
+    assert ours.dtype == theirs.dtype
+    assert np.array_equal(ours, theirs)
+
+
+@BOTH
+@pytest.mark.parametrize("width", [2, 3, 20, 21, 41])
+def test_convolution(width, dtype):
+    for spectra in every_block(dtype):
+        baseline = slow.convolution(spectra, width)
+        same(convolution_baseline(spectra, width=width), baseline)
+        axis = MzAxis.tof(500, 900, spectra.shape[1])
+        done, _ = ConvolutionBaseline(width=width).apply(spectra, axis)
+        same(done, slow.above(spectra, baseline))
+
+
+def test_convolution_wider_than_the_spectrum():
+    spectra = nasty(9, 7)
+    same(convolution_baseline(spectra, width=20), slow.convolution(spectra, 20))
+
+
+@BOTH
+def test_sums_are_numpys(dtype):
+    lengths = [1, 2, 7, 8, 9, 15, 16, 127, 128, 129, 136, 255, 257, 1000, 27_286]
+    for n_bins in lengths:
+        spectra = nasty(9, n_bins, dtype=dtype)
+        same(total_ion_count(spectra), slow.row_sums(spectra, squared=False))
+        by = np.sqrt(slow.row_sums(spectra, squared=True) / n_bins)
+        same(rms(spectra), slow.divide(spectra, by))
+
+
+@BOTH
+def test_normalisations(dtype):
+    for spectra in every_block(dtype):
+        totals = slow.row_sums(spectra, squared=False)
+        same(tic(spectra, total=50.0), slow.divide(spectra, totals / 50.0))
+        same(median(spectra), slow.divide(spectra, slow.median_positive(spectra)))
+
+
+@BOTH
+def test_noise(dtype):
+    for spectra in every_block(dtype):
+        same(noise_level(spectra), slow.noise(spectra))
+    for n_bins in (2, 3, 4, 5):
+        spectra = nasty(9, n_bins, dtype=dtype)
+        same(noise_level(spectra), slow.noise(spectra))
+
+
+def test_a_median_of_nothing_that_counts_is_not_a_number():
+    spectra = np.array([[1, np.nan, 3, 4]], dtype=np.float32)
+    assert np.isnan(noise_level(spectra)).all()
+
+
+def axes(n_bins):
+    """A raw axis and axes within, around, beside and upon it."""
+    raw = MzAxis.tof(700, 900, n_bins)
+    few = np.unique(np.concatenate([raw.mz[::7], raw.edges[1::5], [690.0, 910.0]]))
+    yield from (
+        (raw, target)
+        for target in (
+            MzAxis.equidistant(720, 880, 100),
+            MzAxis.constant_ppm(720, 880, 1000),
+            MzAxis.tof(650, 950, 60),
+            MzAxis.tof(100, 200, 9),
+            MzAxis(np.array([800.0])),
+            MzAxis(few),
+            MzAxis.tof(700, 900, 2 * n_bins - 1),
+        )
+    )
+
+
+@BOTH
+@pytest.mark.parametrize("move", [interpolate, rebin, bin_sticks])
+def test_moves(move, dtype):
+    for spectra in every_block(dtype):
+        for raw, target in axes(spectra.shape[1]):
+            same(move(spectra, raw, target), getattr(slow, move.__name__)(spectra, raw, target))
+
+
+def test_bins_of_values_in_any_order():
+    axis = MzAxis.constant_ppm(700, 900, 50)
+    values = np.random.default_rng(0).permutation(
+        np.concatenate([axis.edges, axis.mz, [1.0, 699, 901, 1e9]])
+    )
+    assert np.array_equal(bin_index(axis, values), slow.bins(axis, values))
+
+
+def test_a_spectrum_of_one_point_is_interpolated_at_that_point():
+    one = MzAxis(np.array([800.0]))
+    spectra = np.array([[5.0], [6.0]], dtype=np.float32)
+    same(interpolate(spectra, one, MzAxis(np.array([799.0, 800.0]))), np.float32([[0, 5], [0, 6]]))
+
+
+def test_what_is_not_contiguous_or_not_float_is_taken_as_well():
+    wide = nasty(9, 600)
+    spectra = wide[:, 100:400]
+    whole = np.ascontiguousarray(spectra)
+    same(convolution_baseline(spectra, width=20), convolution_baseline(whole, width=20))
+    same(tic(spectra[::-1])[::-1], tic(whole))
+    counts = np.random.default_rng(0).integers(0, 9, (3, 50))
+    same(convolution_baseline(counts, width=5), slow.convolution(counts, 5))
+    half = whole[:5].clip(-9, 9).astype(np.float16)
+    same(noise_level(half), slow.noise(half))
+
+
+STEPS = [
+    {"step": "baseline", "method": "convolution"},
+    {"step": "normalize", "method": "tic"},
+    {"step": "normalize", "method": "rms"},
+    {"step": "normalize", "method": "median"},
+    {"step": "resample", "method": "interpolate"},
+    {"step": "resample", "method": "sum"},
+    {"step": "resample", "method": "sticks"},
+]
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step["method"])
+def test_neither_threads_nor_blocks_matter(step, monkeypatch):
+    raw = MzAxis.tof(700, 900, 3001)
+    target = MzAxis.tof(710, 890, 2000) if step["step"] == "resample" else raw
+    spectra = nasty(97, 3001)
+    recipe = Recipe.parse([step])
+    monkeypatch.setattr("corespot.threads.available_cores", lambda: 1)
+    alone = recipe.apply(spectra, raw, target)
+    monkeypatch.setattr("corespot.threads.available_cores", lambda: 5)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    same(recipe.apply(spectra, raw, target), alone)
+    for rows in (1, 3, 64):
+        parts = [recipe.apply(spectra[i : i + rows], raw, target) for i in range(0, 97, rows)]
+        same(np.concatenate(parts), alone)
