@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from corespot.errors import CohortError
 from corespot.io import imzml_terms as terms
@@ -188,7 +189,21 @@ class IndexBuilder:
         CohortError
             If there was no mzML with a spectrumList at all.
         """
-        n = len(self.coordinates)
+        coordinates = np.array(self.coordinates, dtype=np.int64).reshape(-1, 3)
+        mz, intensity = (self.columns[kind].finish() for kind in ("mz", "intensity"))
+        return self.finish_with(coordinates, mz, intensity)
+
+    def finish_with(
+        self, coordinates: npt.NDArray[np.int64], mz: ArrayIndex, intensity: ArrayIndex
+    ) -> ImzMLIndex:
+        """Index of these spectra, with everything else as taken.
+
+        Raises
+        ------
+        CohortError
+            If there was no mzML with a spectrumList at all.
+        """
+        n = len(coordinates)
         if not self.is_mzml or not self.announced:
             missing = "spectrumList" if self.is_mzml else "mzML"
             raise CohortError(
@@ -209,9 +224,9 @@ class IndexBuilder:
         stated = {(accession, name) for accession, name, _, _ in self.file_content}
         return ImzMLIndex(
             self.name,
-            np.array(self.coordinates, dtype=np.int64).reshape(-1, 3),
-            self.columns["mz"].finish(),
-            self.columns["intensity"].finish(),
+            coordinates,
+            mz,
+            intensity,
             declared,
             content.get(terms.UUID),
             {terms.CHECKSUMS[acc]: text for acc, text in content.items() if acc in terms.CHECKSUMS},

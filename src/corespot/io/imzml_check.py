@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -188,27 +189,37 @@ def _flag_values(
 
 
 def _ask_pyimzml(path: Path, index: ImzMLIndex, log: ProblemLog) -> None:
-    """Compare the index with pyimzml's where pyimzml can read the file at all."""
+    """Compare the index with pyimzml's where pyimzml can read the file at all.
+
+    Of a file whose spectra are all written alike, pyimzml is given an excerpt: spectra of each
+    way in which they are written, and the header and tail of the file.
+    """
     from pyimzml.ImzMLParser import ImzMLParser
 
     if log or len(index) == 0:
         # Nothing to referee: the file is refused already.
         return
+    excerpt = index.excerpt
+    rows = np.arange(len(index)) if excerpt is None else excerpt.rows
     try:
-        with warnings.catch_warnings(), path.open("rb") as file:
+        with (
+            warnings.catch_warnings(),
+            path.open("rb") if excerpt is None else BytesIO(excerpt.xml) as file,
+        ):
             warnings.simplefilter("ignore")
             parser = ImzMLParser(file, ibd_file=None)
     except Exception:
         # pyimzml fails in many ways on files it does not know; that is why it is only asked.
         return
+    coordinates = index.coordinates[rows]
     theirs = {
-        "m/z offset": (parser.mzOffsets, index.mz.offset),
-        "m/z length": (parser.mzLengths, index.mz.length),
-        "intensity offset": (parser.intensityOffsets, index.intensity.offset),
-        "intensity length": (parser.intensityLengths, index.intensity.length),
-        "x": ([c[0] for c in parser.coordinates], index.coordinates[:, 0]),
-        "y": ([c[1] for c in parser.coordinates], index.coordinates[:, 1]),
-        "z": ([c[2] for c in parser.coordinates], index.coordinates[:, 2]),
+        "m/z offset": (parser.mzOffsets, index.mz.offset[rows]),
+        "m/z length": (parser.mzLengths, index.mz.length[rows]),
+        "intensity offset": (parser.intensityOffsets, index.intensity.offset[rows]),
+        "intensity length": (parser.intensityLengths, index.intensity.length[rows]),
+        "x": ([c[0] for c in parser.coordinates], coordinates[:, 0]),
+        "y": ([c[1] for c in parser.coordinates], coordinates[:, 1]),
+        "z": ([c[2] for c in parser.coordinates], coordinates[:, 2]),
     }
     for what, (their, our) in theirs.items():
         if not np.array_equal(np.asarray(their), our):

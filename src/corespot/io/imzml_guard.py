@@ -69,6 +69,32 @@ def refuse_unsafe_xml(path: Path) -> None:
             carried = window[-_OVERLAP:]
 
 
+def is_plainly_safe(head: bytes) -> bool:
+    """Whether the beginning of a file is ASCII where ASCII is meant, and declares nothing.
+
+    Parameters
+    ----------
+    head : bytes
+        More than the XML declaration; everything up to the first spectrum, say.
+    """
+    start = head[:_HEAD]
+    text = start.removeprefix(_BOMS[0])
+    if not text.startswith(b"<") or holds_declaration(head):
+        return False
+    if text.startswith(b"<?xml") and b"?>" not in text:
+        return False
+    declared = _DECLARED.search(text)
+    if declared is None:
+        return True
+    encoding = declared.group(1).decode("ascii", "replace")
+    return _ALLOWED.fullmatch(encoding) is not None and "16" not in encoding[:6]
+
+
+def holds_declaration(text: bytes) -> bool:
+    """Whether a declaration may stand in `text`: the word itself, or bytes that could hide it."""
+    return b"\0" in text or _FORBIDDEN.search(text) is not None
+
+
 def ends_properly(path: Path) -> bool:
     """Whether the closing mzML tag stands near the end of the file."""
     with path.open("rb") as file:

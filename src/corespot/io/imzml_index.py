@@ -55,6 +55,22 @@ class ArrayIndex:
 
 
 @dataclass(frozen=True)
+class Excerpt:
+    """The XML with most of its spectra left out, for whoever wants to compare readings.
+
+    Parameters
+    ----------
+    rows : ndarray of int64, shape (k,)
+        Spectra that are left: the first of each way in which they are written, and some more.
+    xml : bytes
+        Header, those spectra, and tail; the spectrumList announces what the whole file holds.
+    """
+
+    rows: npt.NDArray[np.int64]
+    xml: bytes
+
+
+@dataclass(frozen=True)
 class ImzMLIndex:
     """Everything the XML says that is needed to read the .ibd.
 
@@ -78,6 +94,8 @@ class ImzMLIndex:
         Distance of neighbouring positions along x, where a unit is given.
     log : ProblemLog
         What the XML alone shows to be wrong.
+    excerpt : Excerpt, optional
+        Given when all spectra were found to be written as those in it are.
     """
 
     name: str
@@ -90,6 +108,7 @@ class ImzMLIndex:
     is_profile: bool | None
     pixel_size_um: float | None
     log: ProblemLog = field(repr=False)
+    excerpt: Excerpt | None = field(default=None, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.coordinates)

@@ -4,8 +4,9 @@ Why not pyimzml's parser here: it stops at files without a referenceableParamGro
 encoded lengths (so zlib cannot be read and contradictions go unseen), knows neither 8- and 16-bit
 integers nor types given per array, expands entities, and builds Python lists. This index is one
 streaming pass of libxml2 with entities, network and DTD loading off, in memory proportional to
-the number of spectra. pyimzml stays the referee: the check before a first import compares every
-offset, length and position with its reading (see `corespot.io.imzml_check`).
+the number of spectra; large files are scanned instead, where the scan understands every byte of
+them (see `corespot.io.imzml_scan`). pyimzml stays the referee: the check before a first import
+compares offsets, lengths and positions with its reading (see `corespot.io.imzml_check`).
 """
 
 from __future__ import annotations
@@ -16,11 +17,16 @@ from typing import Any
 from lxml import etree
 
 from corespot.errors import CohortError
+from corespot.io import imzml_events as events
 from corespot.io.imzml_builder import IndexBuilder
 from corespot.io.imzml_guard import ends_properly, refuse_unsafe_xml
 from corespot.io.imzml_index import ImzMLIndex
 from corespot.io.imzml_problems import make_problem
+from corespot.io.imzml_scan import scan_index
 from corespot.progress import track
+
+#: Smaller files are parsed sooner than the scan is loaded.
+SCAN_FROM_BYTES = 8 << 20
 
 
 def read_index(path: Path) -> ImzMLIndex:
@@ -45,6 +51,10 @@ def read_index(path: Path) -> ImzMLIndex:
         found = "this is a folder" if path.is_dir() else "there is no such file"
         raise CohortError([make_problem("missing-imzml", path.name, found)])
     try:
+        if path.stat().st_size >= SCAN_FROM_BYTES:
+            index = scan_index(path)
+            if index is not None:
+                return index
         refuse_unsafe_xml(path)
         builder = IndexBuilder(path.name)
         with path.open("rb") as file:
@@ -59,34 +69,12 @@ def read_index(path: Path) -> ImzMLIndex:
 
 
 def _walk(file: Any, builder: IndexBuilder) -> None:
-    starts = ("mzML", "spectrumList")
-    ends = ("fileContent", "referenceableParamGroup", "scanSettings", "spectrum", "chromatogram")
-    events = etree.iterparse(
+    listener = events.Listener(builder)
+    parsed = etree.iterparse(
         file,
         events=("start", "end"),
-        tag=[f"{{*}}{name}" for name in starts + ends],
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
+        tag=events.tags(*events.STARTS, *events.ENDS),
+        **events.PARSER,
     )
-    # The name of the element is looked up per distinct tag, not split per element.
-    names: dict[str, str] = {}
-    for event, element in track(events, label=f"index {builder.name}", unit="events"):
-        tag = element.tag
-        name = names.get(tag) or names.setdefault(tag, etree.QName(tag).localname)
-        if event == "start":
-            if name in starts:
-                builder.start(name, element)
-            continue
-        if name == "spectrum":
-            builder.spectrum(element)
-        elif name in ends:
-            builder.header(name, element)
-        if name in ("spectrum", "chromatogram"):
-            # Drop what has been read, siblings before it included: memory stays bounded.
-            element.clear()
-            while element.getprevious() is not None:
-                del element.getparent()[0]
+    for event, element in track(parsed, label=f"index {builder.name}", unit="events"):
+        listener.take(event, element)
