@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from scipy import ndimage
+from scipy.linalg import solveh_banded
 
 
 def convolution(spectra, width):
@@ -13,6 +14,45 @@ def convolution(spectra, width):
     smooth = ndimage.uniform_filter1d(envelope, width, axis=1, mode="nearest", origin=mirror)
     floor = data.min(axis=1, keepdims=True)
     return np.minimum(np.maximum(smooth, floor), data)
+
+
+def opening(spectra, width):
+    data = spectra.astype(np.float64)
+    low = ndimage.minimum_filter1d(data, width, axis=1, mode="nearest")
+    mirror = -1 if width % 2 == 0 else 0
+    opened = ndimage.maximum_filter1d(low, width, axis=1, mode="nearest", origin=mirror)
+    return np.minimum(opened, data)
+
+
+def clipped(spectra, half_window, *, decreasing):
+    baseline = spectra.astype(np.float64)
+    for p in range(half_window, 0, -1) if decreasing else range(1, half_window + 1):
+        middle = (baseline[:, : -2 * p] + baseline[:, 2 * p :]) / 2
+        baseline[:, p:-p] = np.minimum(baseline[:, p:-p], middle)
+    return baseline
+
+
+def asls(spectra, smoothness, asymmetry, max_iterations=50, tolerance=1e-3):
+    """Baseline, and how many times the system of each row was solved."""
+    n = spectra.shape[1]
+    second = np.diff(np.eye(n), 2, axis=0)
+    penalty = np.zeros((3, n))
+    for offset in range(3):
+        penalty[2 - offset, offset:] = smoothness * np.diagonal(second.T @ second, offset)
+    baseline, rounds = np.empty(spectra.shape), np.zeros(len(spectra), dtype=int)
+    for row, values in enumerate(spectra.astype(np.float64)):
+        weights = np.ones(n)
+        for _ in range(max_iterations + 1):
+            bands = penalty.copy()
+            bands[2] += weights
+            baseline[row] = solveh_banded(bands, weights * values)
+            rounds[row] += 1
+            updated = np.where(values > baseline[row], asymmetry, 1 - asymmetry)
+            change = np.linalg.norm(updated - weights) / np.linalg.norm(weights)
+            weights = updated
+            if change < tolerance:
+                break
+    return baseline, rounds
 
 
 def above(spectra, baseline):

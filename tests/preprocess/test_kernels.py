@@ -8,7 +8,15 @@ import slow_reference as slow
 from nasty_spectra import every_block, nasty
 
 from corespot.axis import MzAxis
-from corespot.preprocess.baseline import ConvolutionBaseline, convolution_baseline
+from corespot.preprocess.asls import AslsBaseline, asls_baseline
+from corespot.preprocess.baseline import (
+    ConvolutionBaseline,
+    SnipBaseline,
+    TophatBaseline,
+    convolution_baseline,
+    snip_baseline,
+    tophat_baseline,
+)
 from corespot.preprocess.noise import noise_level
 from corespot.preprocess.normalize import median, rms, tic, total_ion_count
 from corespot.preprocess.recipe import Recipe
@@ -36,6 +44,82 @@ def test_convolution(width, dtype):
 def test_convolution_wider_than_the_spectrum():
     spectra = nasty(9, 7)
     same(convolution_baseline(spectra, width=20), slow.convolution(spectra, 20))
+
+
+@BOTH
+@pytest.mark.parametrize("width", [2, 3, 30, 31, 41])
+def test_tophat(width, dtype):
+    for spectra in every_block(dtype):
+        baseline = slow.opening(spectra, width)
+        same(tophat_baseline(spectra, width=width), baseline)
+        axis = MzAxis.tof(500, 900, spectra.shape[1])
+        done, _ = TophatBaseline(width=width).apply(spectra, axis)
+        same(done, slow.above(spectra, baseline))
+
+
+@BOTH
+@pytest.mark.parametrize("decreasing", [True, False])
+@pytest.mark.parametrize("half_window", [1, 12, 40])
+def test_snip(half_window, decreasing, dtype):
+    for spectra in every_block(dtype):
+        baseline = slow.clipped(spectra, half_window, decreasing=decreasing)
+        ours = snip_baseline(spectra, half_window=half_window, decreasing=decreasing)
+        same(ours, baseline)
+        axis = MzAxis.tof(500, 900, spectra.shape[1])
+        step = SnipBaseline(half_window=half_window, decreasing=decreasing)
+        same(step.apply(spectra, axis)[0], slow.above(spectra, baseline))
+
+
+def smooth_rows(n_rows, n_bins):
+    """Baseline, peaks and noise, no two rows alike: their weights settle after different times."""
+    rng = np.random.default_rng(n_bins)
+    rows = np.zeros((n_rows, n_bins))
+    for row in rows:
+        row += rng.uniform(5, 100) * np.exp(-np.arange(n_bins) / rng.uniform(50, 900))
+        row += rng.uniform(0, 3) * rng.random(n_bins)
+        tops = rng.integers(0, n_bins, rng.integers(0, max(n_bins // 10, 1) + 1))
+        row[tops] += rng.gamma(1, 50, tops.size)
+    return rows.astype(np.float32)
+
+
+@pytest.mark.parametrize("n_bins", [3, 4, 5, 7, 60, 401])
+@pytest.mark.parametrize(("smoothness", "asymmetry"), [(1e2, 0.01), (1e4, 0.001), (1e6, 0.2)])
+def test_asls(n_bins, smoothness, asymmetry):
+    spectra = smooth_rows(41, n_bins)  # more than are worked on side by side
+    baseline, rounds = slow.asls(spectra, smoothness, asymmetry)
+    if n_bins > 50:
+        assert np.unique(rounds).size > 2
+    ours = asls_baseline(spectra, smoothness=smoothness, asymmetry=asymmetry)
+    assert np.allclose(ours, baseline, rtol=0, atol=1e-8 * spectra.max())
+    axis = MzAxis.tof(500, 900, n_bins)
+    step = AslsBaseline(smoothness=smoothness, asymmetry=asymmetry)
+    same(step.apply(spectra, axis)[0], slow.above(spectra, ours))
+
+
+def test_asls_stops_after_so_many_rounds():
+    spectra = smooth_rows(20, 300)
+    for most in (1, 2, 5):
+        baseline, rounds = slow.asls(spectra, 1e4, 0.01, most, 1e-9)
+        assert max(rounds) == most + 1
+        ours = asls_baseline(
+            spectra, smoothness=1e4, asymmetry=0.01, max_iterations=most, tolerance=1e-9
+        )
+        assert np.allclose(ours, baseline, rtol=0, atol=1e-8 * spectra.max())
+
+
+@BOTH
+def test_asls_of_ties_constants_and_steps(dtype):
+    spectra = nasty(18, 128, dtype=dtype)
+    baseline, _ = slow.asls(spectra, 1e3, 0.01)
+    ours = asls_baseline(spectra, smoothness=1e3)
+    highest = np.abs(spectra).max(axis=1, keepdims=True).astype(np.float64)
+    assert np.all(np.abs(ours - baseline) <= 1e-8 * highest)
+
+
+def test_asls_of_nothing_to_smooth():
+    for spectra in (nasty(9, 2), nasty(9, 1), np.zeros((0, 50), np.float32)):
+        same(asls_baseline(spectra), spectra.astype(np.float64))
+    same(asls_baseline(np.zeros((3, 50), np.float32)), np.zeros((3, 50)))
 
 
 @BOTH
@@ -124,6 +208,9 @@ def test_what_is_not_contiguous_or_not_float_is_taken_as_well():
 
 STEPS = [
     {"step": "baseline", "method": "convolution"},
+    {"step": "baseline", "method": "tophat"},
+    {"step": "baseline", "method": "snip"},
+    {"step": "baseline", "method": "asls", "smoothness": 1e4},
     {"step": "normalize", "method": "tic"},
     {"step": "normalize", "method": "rms"},
     {"step": "normalize", "method": "median"},

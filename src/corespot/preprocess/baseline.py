@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
-from scipy import ndimage
 
 from corespot.axis import MzAxis
 from corespot.preprocess.rows import each_row, for_kernel
@@ -60,17 +59,21 @@ def _convolution(width: int) -> BaselineKernel:
     return lambda rows, above, below: subtract_convolution(rows, width, above, below)
 
 
-def lies_below(kernel: BaselineKernel, spectra: Spectra) -> FloatBlock:
+def lies_below(
+    kernel: BaselineKernel, spectra: Spectra, *, rows_a_call: int | None = None
+) -> FloatBlock:
     """The baseline that a kernel finds."""
     rows, below, unused = for_kernel(spectra), np.empty(spectra.shape), np.empty((0, 0), np.float32)
-    each_row(lambda part: kernel(rows[part], unused, below[part]), rows)
+    each_row(lambda part: kernel(rows[part], unused, below[part]), rows, rows=rows_a_call)
     return below
 
 
-def lies_above(kernel: BaselineKernel, spectra: Spectra) -> Spectra:
+def lies_above(
+    kernel: BaselineKernel, spectra: Spectra, *, rows_a_call: int | None = None
+) -> Spectra:
     """What `subtract` leaves of spectra above the baseline that a kernel finds, in one pass."""
     rows, above, unused = for_kernel(spectra), np.empty(spectra.shape, np.float32), np.empty((0, 0))
-    each_row(lambda part: kernel(rows[part], above[part], unused), rows)
+    each_row(lambda part: kernel(rows[part], above[part], unused), rows, rows=rows_a_call)
     return above
 
 
@@ -82,13 +85,13 @@ def tophat_baseline(spectra: Spectra, *, width: int) -> FloatBlock:
     Sauve & Speed, Normalization, baseline correction and alignment of high-throughput mass
     spectrometry data, Proc. Gensips, 2004.
     """
-    data = spectra.astype(np.float64)
-    # Two passes with mirrored windows; grey_opening of a (1, width) footprint is the same, slower.
-    low = ndimage.minimum_filter1d(data, width, axis=1, mode="nearest")
-    mirror = -1 if width % 2 == 0 else 0
-    opened = ndimage.maximum_filter1d(low, width, axis=1, mode="nearest", origin=mirror)
-    baseline: FloatBlock = np.minimum(opened, data)
-    return baseline
+    return lies_below(_opening(width), spectra)
+
+
+def _opening(width: int) -> BaselineKernel:
+    from corespot.preprocess.windows_kernel import subtract_opening
+
+    return lambda rows, above, below: subtract_opening(rows, width, above, below)
 
 
 def snip_baseline(spectra: Spectra, *, half_window: int, decreasing: bool = True) -> FloatBlock:
@@ -117,12 +120,13 @@ def snip_baseline(spectra: Spectra, *, half_window: int, decreasing: bool = True
     ----------
     Without Ryan's log-log-square-root compression.
     """
-    baseline = spectra.astype(np.float64)
-    order = range(half_window, 0, -1) if decreasing else range(1, half_window + 1)
-    for p in order:
-        middle = (baseline[:, : -2 * p] + baseline[:, 2 * p :]) / 2
-        baseline[:, p:-p] = np.minimum(baseline[:, p:-p], middle)
-    return baseline
+    return lies_below(_clipped(half_window, decreasing), spectra)
+
+
+def _clipped(half_window: int, decreasing: bool) -> BaselineKernel:
+    from corespot.preprocess.windows_kernel import subtract_clipped
+
+    return lambda rows, above, below: subtract_clipped(rows, half_window, decreasing, above, below)
 
 
 def subtract(spectra: Spectra, baseline: FloatBlock) -> Spectra:
@@ -182,7 +186,7 @@ class TophatBaseline(WindowBaseline):
         self, spectra: Spectra, axis: MzAxis, target: MzAxis | None = None
     ) -> tuple[Spectra, MzAxis]:
         """Spectra above their opening: between zero and the data."""
-        return subtract(spectra, tophat_baseline(spectra, width=self.width)), axis
+        return lies_above(_opening(self.width), spectra), axis
 
 
 @register_step
@@ -202,5 +206,4 @@ class SnipBaseline(WindowBaseline):
         self, spectra: Spectra, axis: MzAxis, target: MzAxis | None = None
     ) -> tuple[Spectra, MzAxis]:
         """Spectra above their baseline, never negative."""
-        baseline = snip_baseline(spectra, half_window=self.half_window, decreasing=self.decreasing)
-        return subtract(spectra, baseline), axis
+        return lies_above(_clipped(self.half_window, self.decreasing), spectra), axis

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from corespot.threads import n_threads, over_rows
 
 #: Values that one call of a kernel works on, where there are rows enough: they stay in the cache.
-CALL_VALUES = 2**17
+CALL_VALUES = 2**18
 #: Rows a call are a multiple of this, since some kernels work on so many at a time.
 CALL_ROWS = 4
 

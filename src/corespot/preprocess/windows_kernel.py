@@ -149,3 +149,69 @@ def subtract_convolution(spectra: Rows, width: int, above: Rows, below: FloatBlo
                 sums[k, 0] = after
             for k in range(together, _TOGETHER):
                 sums[k, 0] = sums[k, size]
+
+
+@compiled
+def negate(values: Rows, negative: Rows) -> None:
+    """Turn highest into least."""
+    for i in range(values.size):
+        negative[i] = -values[i]
+
+
+@compiled
+def opening(data: Rows, negated: Rows, opened: FloatVector) -> None:
+    """The lesser of the data and the opening, whose negative is given."""
+    for i in range(opened.size):
+        value, fit = np.float64(data[i]), -np.float64(negated[i])
+        opened[i] = fit if fit < value else value
+
+
+@compiled
+def subtract_opening(spectra: Rows, width: int, above: Rows, below: FloatBlock) -> None:
+    """Write what lies above the morphological opening, or the opening if `below` has rows."""
+    n_rows, n = spectra.shape
+    left, right = width // 2, width - 1 - width // 2
+    values, spare = np.empty(n + width, spectra.dtype), np.empty(n + width, spectra.dtype)
+    low, opened = np.empty(n, spectra.dtype), np.empty(n)
+    for row in range(n_rows):
+        data = spectra[row]
+        pad(data, left, right, values)
+        negate(moving_least(values, spare, n + width - 1, width)[:n], low)
+        # The highest of the least, with the window mirrored, is the least of their negatives.
+        pad(low, right, left, values)
+        opening(data, moving_least(values, spare, n + width - 1, width), opened)
+        if below.shape[0]:
+            pad(opened, 0, 0, below[row])
+        else:
+            remainder(data, opened, above[row])
+
+
+@compiled
+def clip_peaks(before: FloatVector, reach: int, after: FloatVector) -> None:
+    """Bring each value down to the middle between those `reach` bins to its left and right."""
+    n = before.size
+    for i in range(reach):
+        after[i], after[n - 1 - i] = before[i], before[n - 1 - i]
+    left, here, right = before[: n - 2 * reach], before[reach : n - reach], before[2 * reach :]
+    inner = after[reach : n - reach]
+    for i in range(inner.size):
+        value, middle = here[i], (left[i] + right[i]) / 2
+        inner[i] = middle if middle < value else value
+
+
+@compiled
+def subtract_clipped(
+    spectra: Rows, half_window: int, decreasing: bool, above: Rows, below: FloatBlock
+) -> None:
+    """Write what lies above the clipped peaks, or what is left of them if `below` has rows."""
+    n_rows, n = spectra.shape
+    widest = min(half_window, (n - 1) // 2)
+    for row in range(n_rows):
+        clipped, spare = spectra[row].astype(np.float64), np.empty(n)
+        for turn in range(widest):
+            clip_peaks(clipped, widest - turn if decreasing else turn + 1, spare)
+            clipped, spare = spare, clipped
+        if below.shape[0]:
+            pad(clipped, 0, 0, below[row])
+        else:
+            remainder(spectra[row], clipped, above[row])
