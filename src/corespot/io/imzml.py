@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -162,14 +163,7 @@ class ImzMLFile:
             If a stored value is too large for float32 or cannot be read.
         """
         self._refuse_processed("intensity_block", "bin spectrum(i) onto an axis")
-        rows = np.asarray(
-            indices if isinstance(indices, np.ndarray) else list(indices), dtype=np.int64
-        )
-        if rows.size and (rows.min() < 0 or rows.max() >= len(self)):
-            raise IndexError(
-                f"{self.path.name} has spectra 0 to {len(self) - 1}, "
-                f"not {rows.min()} to {rows.max()}"
-            )
+        rows = self._rows(indices)
         arrays = self._index.intensity
         where = self.path.name
         if rows.size == 0:
@@ -179,6 +173,38 @@ class ImzMLFile:
             parts = [self._ibd.array(arrays, int(i), self._index.where(int(i))) for i in rows]
             return _to_float32(np.stack(parts), where)
         return _to_float32(self._ibd.rows(arrays, rows, where), where)
+
+    def spectra(
+        self, indices: Iterable[int] | npt.NDArray[np.integer[Any]]
+    ) -> list[tuple[npt.NDArray[np.float64], npt.NDArray[Any]]]:
+        """Several spectra, each as `spectrum` gives it.
+
+        What follows each other in the .ibd is read in one go. The vectors may be parts of one
+        array: keeping one of them keeps all.
+
+        Raises
+        ------
+        IndexError
+            If there is no such spectrum.
+        CohortError
+            If the .ibd does not hold what its index promises.
+        """
+        rows = self._rows(indices)
+        heights = self._ibd.many(self._index.intensity, rows)
+        shared = self.mode == "continuous"
+        masses = None if shared else self._ibd.many(self._index.mz, rows)
+        if heights is None or not (shared or masses):
+            return [self.spectrum(int(i)) for i in rows]
+        wanted = [(self._index.intensity, *heights)]
+        if masses:
+            wanted.append((self._index.mz, *masses))
+        self._ibd.fill(wanted, rows, self.path.name)
+        intensities = _parts(*heights)
+        if masses is None:
+            return [(self.mz, intensity) for intensity in intensities]
+        mz = masses[0].astype(np.float64, copy=False)
+        mz.flags.writeable = False
+        return list(zip(_parts(mz, masses[1]), intensities, strict=True))
 
     def mz_range(self) -> tuple[float, float]:
         """Lowest and highest m/z of the file, NaN when all spectra are empty.
@@ -198,6 +224,17 @@ class ImzMLFile:
             pieces = [self._read_mz(int(i))[[0, -1]] for i in where[first]]
             ends = np.concatenate(pieces) if pieces else np.empty(0)
         return (float(ends.min()), float(ends.max())) if ends.size else (np.nan, np.nan)
+
+    def _rows(self, indices: Iterable[int] | npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.int64]:
+        rows = np.asarray(
+            indices if isinstance(indices, np.ndarray) else list(indices), dtype=np.int64
+        )
+        if rows.size and (rows.min() < 0 or rows.max() >= len(self)):
+            raise IndexError(
+                f"{self.path.name} has spectra 0 to {len(self) - 1}, "
+                f"not {rows.min()} to {rows.max()}"
+            )
+        return rows
 
     def _read_mz(self, i: int) -> npt.NDArray[np.float64]:
         values = self._ibd.array(self._index.mz, i, self._index.where(i)).astype(np.float64)
@@ -256,6 +293,11 @@ def open_imzml(path: Path | str) -> ImzMLFile:
         ibd.close()
         raise
     return ImzMLFile(path, index, ibd)
+
+
+def _parts(values: npt.NDArray[Any], bounds: npt.NDArray[np.int64]) -> list[npt.NDArray[Any]]:
+    edges = bounds.tolist()
+    return [values[a:b] for a, b in pairwise(edges)]
 
 
 def _to_float32(block: npt.NDArray[Any], where: str) -> npt.NDArray[np.float32]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -47,7 +48,7 @@ class ArrayIndex:
         """Bytes in the .ibd, shape (n,): as stated when compressed, else length times size."""
         return np.where(self.compressed, self.encoded, self.length * self.itemsize)
 
-    @property
+    @cached_property
     def is_shared(self) -> bool:
         """Whether all spectra point to one and the same array."""
         columns = (self.offset, self.length, self.dtype, self.compressed)
@@ -113,7 +114,7 @@ class ImzMLIndex:
     def __len__(self) -> int:
         return len(self.coordinates)
 
-    @property
+    @cached_property
     def mode(self) -> Mode:
         """Continuous if all spectra share one m/z array and the header does not deny it.
 
