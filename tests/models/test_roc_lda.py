@@ -61,7 +61,8 @@ def test_auc_agrees_with_scipy_and_blocks_do_not_matter(monkeypatch: pytest.Monk
     expected = mannwhitneyu(x[y == 1].astype(float), x[y == 0].astype(float)).statistic / (n0 * n1)
     np.testing.assert_array_equal(found[1], expected)
     np.testing.assert_allclose(found[0], 1 - found[1], atol=1e-15)
-    monkeypatch.setattr(module, "_BLOCK_VALUES", 1000)
+    for limit in ("_LEAST_BLOCK_BYTES", "_MOST_BLOCK_BYTES"):
+        monkeypatch.setattr(module, limit, 7 * len(x) * 4)
     np.testing.assert_array_equal(bin_auc(x, y, 2), found)
 
 

@@ -2,29 +2,46 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from corespot.errors import ModelError
+from corespot.progress import track
+from corespot.threads import in_threads
 
-#: Spectra times bins ranked at a time: bounds the working memory to some hundred megabytes.
-_BLOCK_VALUES = 4_000_000
+Ints = npt.NDArray[np.int64]
+
+#: Memory of a block of bins; a share of the spectra's, so that many spots are not read too often.
+_LEAST_BLOCK_BYTES = 128 * 2**20
+_MOST_BLOCK_BYTES = 2**30
+_BLOCK_SHARE = 16
+#: Rows that a thread copies at a time.
+_ROWS = 512
+#: Bins that a thread ranks at a time.
+_BINS = 64
 _MOST_CLASSES = 256
+_MOST_DIGIT_BITS = 11
+#: Counters a spot up to which values are counted and not sorted.
+_COUNTERS_A_SPOT = 4
 
 
 def bin_auc(
-    spectra: npt.NDArray[np.float32], y: npt.NDArray[np.int64], n_classes: int
+    spectra: npt.NDArray[np.floating], y: Ints, n_classes: int, *, rows: Ints | None = None
 ) -> npt.NDArray[np.float64]:
     """Area under the ROC curve of every bin, each class against the rest; ties count one half.
 
     Parameters
     ----------
-    spectra : ndarray of float32, shape (n_spots, n_bins)
-        Finite intensities; compared as float32.
+    spectra : ndarray or memmap, shape (n_all_spots, n_bins)
+        Finite intensities; those of another type than float32 and float16 are compared as float32.
     y : ndarray of int, shape (n_spots,)
         Class index of each spectrum.
     n_classes : int
         Number of classes, each present.
+    rows : ndarray of int64, shape (n_spots,), optional
+        Spectra that count; all by default.
 
     Returns
     -------
@@ -34,34 +51,16 @@ def bin_auc(
     Raises
     ------
     ModelError
-        If a class is empty or there are more than 256 of them.
-
-    Notes
-    -----
-    The statistic U is a sum of half integers, summed here as 2U in 64-bit integers, hence exact.
-    An intensity is mapped to an unsigned integer of the same order and sorted together with its
-    class, which is many times faster than ranking.
+        If a class is empty or there are more than 256 of them, or a row is not there.
 
     References
     ----------
     Mann & Whitney, Ann. Math. Statist. 18(1), 1947.
     """
-    counts = np.bincount(y, minlength=n_classes).astype(np.int64)
-    if n_classes > _MOST_CLASSES or np.any(counts == 0):
-        raise ModelError(
-            f"the AUC of a bin needs 2 to {_MOST_CLASSES} classes with spectra each, got "
-            f"{n_classes} classes with {counts.tolist()} spectra"
-        )
-    n_spots, n_bins = spectra.shape
-    pairs = counts * (n_spots - counts)
-    result = np.empty((n_classes, n_bins))
-    width = max(1, _BLOCK_VALUES // n_spots)
-    for start in range(0, n_bins, width):
-        bins = slice(start, min(start + width, n_bins))
-        twice_ranks = _twice_rank_sums(spectra[:, bins], y, n_classes)
-        twice_u = twice_ranks - (counts * (counts + 1))[:, None]
-        result[:, bins] = twice_u / (2 * pairs)[:, None]
-    return result
+    counts = _counts(y, n_classes)
+    pairs = counts * (len(y) - counts)
+    area: npt.NDArray[np.float64] = twice_u(spectra, y, n_classes, rows=rows) / (2 * pairs)[:, None]
+    return area
 
 
 def discrimination(auc: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -70,45 +69,110 @@ def discrimination(auc: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return strongest
 
 
-def _twice_rank_sums(
-    block: npt.NDArray[np.float32], y: npt.NDArray[np.int64], n_classes: int
-) -> npt.NDArray[np.int64]:
-    """Twice the sum of the mid-ranks (from 1) of each class in each column."""
-    # + 0.0 turns -0.0 into 0.0, which must tie with it.
-    bits = (np.ascontiguousarray(block.T, dtype=np.float32) + np.float32(0.0)).view(np.uint32)
-    sign = bits >> np.uint32(31)
-    # Order-preserving: flip all bits of a negative number, the sign bit of a positive one.
-    keys = bits ^ ((np.uint32(0) - sign) | np.uint32(0x80000000))
-    packed = (keys.astype(np.uint64) << np.uint64(8)) | y.astype(np.uint64)
-    packed.sort(axis=1)
-    labels = packed.astype(np.uint8)  # the low byte
-    packed >>= np.uint64(8)
+def twice_u(
+    spectra: npt.NDArray[np.floating], y: Ints, n_classes: int, *, rows: Ints | None = None
+) -> Ints:
+    """Twice the Mann–Whitney statistic U of every bin, each class against the rest.
 
-    n_columns, n_spots = packed.shape
-    ranks = np.broadcast_to(np.arange(2, 2 * n_spots + 2, 2, dtype=np.int64), packed.shape)
-    tied = packed[:, 1:] == packed[:, :-1]
-    with_ties = np.flatnonzero(tied.any(axis=1))
-    if with_ties.size:
-        ranks = ranks.copy()
-        ranks[with_ties] = _twice_mid_ranks(tied[with_ties])
-    sums = np.empty((n_classes, n_columns), dtype=np.int64)
-    for index in range(n_classes - 1):
-        sums[index] = np.einsum("ij,ij->i", ranks, (labels == index).astype(np.int64))
-    # The ranks of all spectra sum to n (n + 1) / 2.
-    sums[-1] = n_spots * (n_spots + 1) - sums[:-1].sum(axis=0)
-    return sums
+    Parameters
+    ----------
+    spectra, y, n_classes, rows
+        As for `bin_auc`.
+
+    Returns
+    -------
+    ndarray of int64, shape (n_classes, n_bins)
+        Two for each pair in which the spectrum of the class exceeds one of the rest, one for a tie.
+
+    Raises
+    ------
+    ModelError
+        As for `bin_auc`.
+
+    Notes
+    -----
+    U is a sum of half integers; 2U is summed in 64-bit integers, hence exact. Block by block, bins
+    are copied bins first, their values become unsigned integers of the same order, and those are
+    counted by class where they span little (half floats do) and sorted by their digits elsewhere.
+    """
+    counts = _counts(y, n_classes)
+    n_spots, n_bins = len(y), spectra.shape[1]
+    chosen = np.arange(n_spots, dtype=np.int64) if rows is None else rows
+    if len(chosen) != n_spots or chosen.min() < 0 or chosen.max() >= len(spectra):
+        raise ModelError(
+            f"the AUC of a bin needs one of {len(spectra)} spectra for each of {n_spots} labels, "
+            f"got {len(chosen)} rows from {chosen.min()} to {chosen.max()}"
+        )
+    key = np.dtype(np.uint16 if spectra.dtype == np.float16 else np.uint32)
+    size = min(max(spectra.nbytes // _BLOCK_SHARE, _LEAST_BLOCK_BYTES), _MOST_BLOCK_BYTES)
+    width = max(1, min(n_bins, size // (n_spots * key.itemsize)))
+    memory = np.empty((width, n_spots), dtype=key)
+    labels = y.astype(np.uint8)
+    sums = np.zeros((n_bins, n_classes), dtype=np.int64)
+    for start in track(range(0, n_bins, width), label="bins ranked", unit="blocks"):
+        block = memory[: n_bins - start]
+        _copy_bins(spectra, chosen, start, block)
+        _rank(block, labels, sums[start : start + width])
+    return np.ascontiguousarray(sums.T) - (counts * (counts + 1))[:, None]
 
 
-def _twice_mid_ranks(tied: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-    """Twice the mid-rank of every sorted value, given which ones equal their predecessor."""
-    n_rows, n_spots = tied.shape[0], tied.shape[1] + 1
-    position = np.arange(n_spots, dtype=np.int32)
-    first = np.broadcast_to(position, (n_rows, n_spots)).copy()
-    first[:, 1:][tied] = 0
-    np.maximum.accumulate(first, axis=1, out=first)
-    last = np.broadcast_to(position, (n_rows, n_spots)).copy()
-    last[:, :-1][tied] = n_spots - 1
-    backwards = last[:, ::-1]
-    np.minimum.accumulate(backwards, axis=1, out=backwards)
-    ranks: npt.NDArray[np.int64] = first.astype(np.int64) + last + 2
-    return ranks
+def _counts(y: Ints, n_classes: int) -> Ints:
+    """Spectra of each class."""
+    counts = np.bincount(y, minlength=n_classes).astype(np.int64)
+    if n_classes > _MOST_CLASSES or len(counts) > n_classes or np.any(counts == 0):
+        raise ModelError(
+            f"the AUC of a bin needs 2 to {_MOST_CLASSES} classes with spectra each, got "
+            f"{n_classes} classes with {counts.tolist()} spectra"
+        )
+    return counts
+
+
+def _copy_bins(
+    spectra: npt.NDArray[np.floating], rows: Ints, start: int, block: npt.NDArray[Any]
+) -> None:
+    """Copy the bit patterns of the bins from `start` on into a block, bins first."""
+    from corespot.models.bin_auc_kernel import transpose_bins
+
+    bins = slice(start, start + len(block))
+    as_they_are = spectra.dtype in (np.float16, np.float32)  # another byte order is another type
+    bits = _read_only(np.asarray(spectra).view(block.dtype)) if as_they_are else None
+
+    def copy(part: slice) -> None:
+        if bits is not None:
+            transpose_bins(bits, rows[part], start, part.start, block)
+            return
+        cast = np.ascontiguousarray(spectra[rows[part], bins], dtype=np.float32)
+        every = np.arange(len(cast), dtype=np.int64)
+        transpose_bins(_read_only(cast.view(np.uint32)), every, 0, part.start, block)
+
+    in_threads(copy, _slices(len(rows), _ROWS))
+
+
+def _rank(block: npt.NDArray[Any], labels: npt.NDArray[np.uint8], sums: Ints) -> None:
+    """Add twice the rank sums of every class to `sums`, (n_bins, n_classes); overwrites `block`."""
+    from corespot.models.bin_auc_kernel import add_rank_sums
+
+    n_spots, n_classes = len(labels), sums.shape[1]
+    kind = block.dtype.type
+    most = np.iinfo(block.dtype).max
+    numbers = kind(most // 2 + 1), kind(0), kind(most)
+    label_bits = (n_classes - 1).bit_length()
+    digit_bits = min(max(n_spots.bit_length() - 2, 2), _MOST_DIGIT_BITS)
+
+    def rank(bins: slice) -> None:
+        add_rank_sums(
+            *(block[bins], labels, *numbers, label_bits, digit_bits),
+            *(_COUNTERS_A_SPOT * n_spots, sums[bins]),
+        )
+
+    in_threads(rank, _slices(len(block), _BINS))
+
+
+def _slices(n: int, size: int) -> list[slice]:
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
+
+
+def _read_only(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The same memory, not to be written to: kernels are compiled for one kind of array alone."""
+    values.setflags(write=False)
+    return values

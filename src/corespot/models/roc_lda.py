@@ -286,8 +286,8 @@ class RocLdaClassifier(LinearClassifier):
         )
         scores = np.zeros((len(splits), len(self.k_grid_)))
         for number, (train, test) in enumerate(splits):
-            bins, lda = _fit_best(x[train], y[train], len(self.classes_), self.k_grid_[-1])
-            predicted = lda.scores(_take(x[test], bins), self.k_grid_).argmax(axis=2)
+            bins, lda = _fit_best(x, y[train], len(self.classes_), self.k_grid_[-1], rows=train)
+            predicted = lda.scores(_take(x, bins, test), self.k_grid_).argmax(axis=2)
             scores[number] = [balanced_accuracy_score(y[test], each) for each in predicted]
         return {k: float(m) for k, m in zip(self.k_grid_, scores.mean(axis=0), strict=True)}
 
@@ -307,13 +307,22 @@ def _usable_grid(config: RocLdaConfig, n_bins: int) -> list[int]:
 
 
 def _fit_best(
-    x: npt.NDArray[np.floating], y: npt.NDArray[np.int64], n_classes: int, most: int
+    x: npt.NDArray[np.floating],
+    y: npt.NDArray[np.int64],
+    n_classes: int,
+    most: int,
+    *,
+    rows: npt.NDArray[np.int64] | None = None,
 ) -> tuple[npt.NDArray[np.int64], NestedLda]:
-    """The `most` best bins, best first, and the discriminant on them."""
-    strength = discrimination(bin_auc(x.astype(np.float32, copy=False), y, n_classes))
+    """The `most` best bins, best first, and the discriminant on them, of all spots or some."""
+    strength = discrimination(bin_auc(x, y, n_classes, rows=rows))
     bins = np.argsort(-strength, kind="stable")[:most].astype(np.int64)
-    return bins, NestedLda.fit(_take(x, bins), y, n_classes)
+    return bins, NestedLda.fit(_take(x, bins, rows), y, n_classes)
 
 
-def _take(x: npt.NDArray[np.floating], bins: npt.NDArray[np.int64]) -> Floats:
-    return x[:, bins].astype(np.float64)
+def _take(
+    x: npt.NDArray[np.floating],
+    bins: npt.NDArray[np.int64],
+    rows: npt.NDArray[np.int64] | None = None,
+) -> Floats:
+    return (x[:, bins] if rows is None else x[rows[:, None], bins]).astype(np.float64)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import numpy as np
@@ -12,6 +14,22 @@ from torch import Tensor, nn
 from corespot.train.data import DeviceSpectra
 
 Output = Literal["probability", "logit"]
+
+#: Spectra at a time on a CPU: more are no faster, and every layer's values are held for each.
+_CPU_BATCH = 32
+
+
+@contextmanager
+def frozen(network: nn.Module) -> Iterator[None]:
+    """Ask for no gradient of the weights meanwhile: it would be computed, and thrown away."""
+    learning = [each for each in network.parameters() if each.requires_grad]
+    for each in learning:
+        each.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for each in learning:
+            each.requires_grad_(True)
 
 
 def class_output(scores: Tensor, index: int, of: Output) -> Tensor:
@@ -46,7 +64,7 @@ def mean_gradients(
     n_classes : int
         Number of classes.
     batch_size : int
-        Spectra at a time.
+        Spectra at a time; no more than 32 on a CPU.
 
     Returns
     -------
@@ -71,16 +89,19 @@ def mean_gradients(
         for of in ("probability", "logit")
     }
     passes = range(1) if n_classes == 2 else range(n_classes)
-    for _, batch in spectra.batches(batch_size):
-        x = batch.to(dtype).requires_grad_(True)
-        # In float64 a saturated probability keeps its slope.
-        scores = network(x).double()
-        for index in passes:
-            logit = class_output(scores, index, "logit")
-            (slope,) = torch.autograd.grad(logit.sum(), x, retain_graph=index < passes[-1])
-            steep = torch.sigmoid(logit.detach()) * torch.sigmoid(-logit.detach())
-            total["logit"][index] += slope.sum(0, dtype=torch.float64)
-            total["probability"][index] += steep @ slope.double()
+    if spectra.device.type == "cpu":
+        batch_size = min(batch_size, _CPU_BATCH)
+    with frozen(network):
+        for _, batch in spectra.batches(batch_size):
+            x = batch.to(dtype).requires_grad_(True)
+            # In float64 a saturated probability keeps its slope.
+            scores = network(x).double()
+            for index in passes:
+                logit = class_output(scores, index, "logit")
+                (slope,) = torch.autograd.grad(logit.sum(), x, retain_graph=index < passes[-1])
+                steep = torch.sigmoid(logit.detach()) * torch.sigmoid(-logit.detach())
+                total["logit"][index] += slope.sum(0, dtype=torch.float64)
+                total["probability"][index] += steep @ slope.double()
     for of, summed in total.items():
         if n_classes == 2:
             summed[1] = -summed[0]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from corespot.train.gradient import Output, class_output
+from corespot.train.gradient import Output, class_output, frozen
 from corespot.train.spot_images import SpotImages
 
 Floats = npt.NDArray[np.float64]
@@ -85,15 +85,16 @@ def channel_slopes(network: nn.Module, images: SpotImages, n_classes: int, of: O
     passes = range(1) if n_classes == 2 else range(n_classes)
     shape = (len(passes), images.n_spots, images.n_channels)
     slopes = torch.zeros(shape, dtype=torch.float64, device=images.device)
-    for _, spots, batch in images.batches(_BATCH):
-        batch.requires_grad_(True)
-        scores = network(batch).double()
-        image, members, (row, column) = occupied(spots, images.device)
-        for at in passes:
-            output = class_output(scores, at, of).sum()
-            (slope,) = torch.autograd.grad(output, batch, retain_graph=at < passes[-1])
-            values = slope[image, :-1, row, column].double() / len(images)
-            slopes[at].index_add_(0, members, values)
+    with frozen(network):
+        for _, spots, batch in images.batches(_BATCH):
+            batch.requires_grad_(True)
+            scores = network(batch).double()
+            image, members, (row, column) = occupied(spots, images.device)
+            for at in passes:
+                output = class_output(scores, at, of).sum()
+                (slope,) = torch.autograd.grad(output, batch, retain_graph=at < passes[-1])
+                values = slope[image, :-1, row, column].double() / len(images)
+                slopes[at].index_add_(0, members, values)
     return slopes
 
 

@@ -19,7 +19,7 @@ from corespot.models.committee import Committee
 from corespot.models.fitted_arrays import require_shapes
 from corespot.train.best_threshold import best_threshold
 from corespot.train.fit_inputs import Rows, Told, Watched
-from corespot.train.gradient import Output, class_output
+from corespot.train.gradient import Output, class_output, frozen
 from corespot.train.inner_networks import fit_inner_networks
 from corespot.train.loop import Labelled, OnEpoch
 from corespot.train.spatial_classifier import SpatialClassifier
@@ -245,15 +245,16 @@ class SegmentationClassifier(SpatialClassifier):
         self.network_.eval()
         shape = (1, images.n_spots, images.n_channels)
         slopes = torch.zeros(shape, dtype=torch.float64, device=images.device)
-        for _, spots, batch in images.batches(_PREDICT_BATCH):
-            batch.requires_grad_(True)
-            index = torch.from_numpy(spots).to(images.device)
-            image, row, column = (index >= 0).nonzero(as_tuple=True)
-            logits = self.network_(batch)[image, 0, row, column].double()
-            output = class_output(self._class_scores(logits), 0, of).sum()
-            (slope,) = torch.autograd.grad(output, batch)
-            values = slope[image, :-1, row, column].double() / images.n_spots
-            slopes[0, index[image, row, column]] = values
+        with frozen(self.network_):
+            for _, spots, batch in images.batches(_PREDICT_BATCH):
+                batch.requires_grad_(True)
+                index = torch.from_numpy(spots).to(images.device)
+                image, row, column = (index >= 0).nonzero(as_tuple=True)
+                logits = self.network_(batch)[image, 0, row, column].double()
+                output = class_output(self._class_scores(logits), 0, of).sum()
+                (slope,) = torch.autograd.grad(output, batch)
+                values = slope[image, :-1, row, column].double() / images.n_spots
+                slopes[0, index[image, row, column]] = values
         return slopes
 
     def _positive_index(self) -> int:
