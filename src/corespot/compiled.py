@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from numba import njit
 
@@ -21,7 +21,25 @@ def compiled(kernel: Kernel) -> Kernel:
     kernel : callable
         Plain arrays and numbers in and out.
     """
+    return _kept(kernel)
+
+
+def compiled_freely(kernel: Kernel) -> Kernel:
+    """`compiled`, but vector units may add up sums in an order of their own and fuse products.
+
+    For arithmetic on float32 that has no order to keep. On one machine the order is always the
+    same; infinity and what is not a number keep their meaning.
+
+    Parameters
+    ----------
+    kernel : callable
+        Plain arrays and numbers in and out.
+    """
+    return _kept(kernel, fastmath={"contract", "reassoc", "nsz"})
+
+
+def _kept(kernel: Kernel, **options: Any) -> Kernel:
     try:
-        return cast("Kernel", njit(cache=True, nogil=True)(kernel))
+        return cast("Kernel", njit(cache=True, nogil=True, **options)(kernel))
     except RuntimeError:  # numba: "no locator available", when the kernel is decorated
-        return cast("Kernel", njit(nogil=True)(kernel))
+        return cast("Kernel", njit(nogil=True, **options)(kernel))

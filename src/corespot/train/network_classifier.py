@@ -165,7 +165,8 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 if told.penalty is None
                 else partial(told.penalty, scale=self.input_scale_),
             )
-        self.facts_ = {**getattr(network, "about", {}), **self.facts_}
+        told_by_network = {**getattr(network, "about", {}), **getattr(network, "found", {})}
+        self.facts_ = {**told_by_network, **self.facts_}
 
     def _labelled(self, told: Told, train: Rows, validation: Rows) -> Labelled:
         """The examples that the network is trained and validated on."""
