@@ -20,6 +20,7 @@ CORRELATED = (
 )
 
 
+@shown.own_part
 def section(runs: list[LoggedRun], labels: list[str], colours: dict[str, str]) -> None:
     """The profiles that are there, with inputs for class and m/z range."""
     profiles: dict[str, SensitivityProfile] = {}

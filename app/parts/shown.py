@@ -6,7 +6,8 @@ import io
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal
+from functools import wraps
+from typing import Any, Literal, ParamSpec
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -18,6 +19,7 @@ from corespot.errors import CorespotError
 from corespot.report.html import Drawn
 from corespot.report.verdict_badge import VerdictBadge, is_verdict, verdict_text
 
+P = ParamSpec("P")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&])")
 #: What Markdown makes a link of even where every sign of it is escaped.
 _ADDRESS = re.compile(r"(?i)(?<=http|ttps)(?=://)|(?<=www)(?=\.)|(?=@)")
@@ -40,6 +42,21 @@ def told() -> Iterator[None]:
         yield
     except CorespotError as error:
         st.error(literal(error), icon=":material/error:")
+
+
+def own_part(draw: Callable[P, None]) -> Callable[P, None]:
+    """Make of a function a part of the page that runs again alone when its widgets are used.
+
+    What it draws must be of no concern to the rest of the page. Errors are told in its place.
+    """
+
+    @st.fragment
+    @wraps(draw)
+    def drawn_alone(*given: P.args, **options: P.kwargs) -> None:
+        with told():
+            draw(*given, **options)
+
+    return drawn_alone
 
 
 def figure(drawn: go.Figure, key: str, *, alt: str | None = None) -> None:

@@ -63,6 +63,11 @@ def one_core(run: LoggedRun, here: Tissue, layer: Layer, number: int) -> None:
             shown.table(votes, f"votes {core['tma']} {core['core']}", column_config=config)
     with told():
         _spectrum(run, str(core["tma"]), str(core["core"]))
+    spots = st.expander("Its spots, one by one", on_change="rerun", key=f"spots-{run.run_id}")
+    if spots.open:
+        with spots:
+            of_core = here.table[rows].drop(columns="number")
+            shown.table(of_core, f"spots {core['tma']} {core['core']}")
 
 
 def _spectrum(run: LoggedRun, tma: str, core: str) -> None:

@@ -10,7 +10,7 @@ from app.data import spectra, tissue
 from app.data.runs import LoggedRun
 from app.data.tissue import Tissue
 from app.parts import shown
-from app.parts.shown import told
+from app.parts.shown import own_part, told
 from corespot.report.embedding_figures import embedding_maps
 from corespot.report.gallery_figures import spots_of_gallery
 from corespot.report.segmentation_figures import segmentation
@@ -19,7 +19,8 @@ from corespot.report.segmentation_figures import segmentation
 _MOST_ROWS = 2_000
 
 
-def more(run: LoggedRun, here: Tissue, tma: str | None, core: int | None) -> None:
+@own_part
+def more(run: LoggedRun, here: Tissue, tma: str | None) -> None:
     """A choice of what else there is to see, and what was chosen.
 
     Parameters
@@ -30,12 +31,10 @@ def more(run: LoggedRun, here: Tissue, tma: str | None, core: int | None) -> Non
         Its spots and cores.
     tma : str, optional
         The TMA that tables are of; all if not given.
-    core : int, optional
-        The core that the table of spots is of.
     """
     parts: dict[str, Callable[[], None]] = {
         "Cores": lambda: _cores(run, here, tma),
-        "Spots": lambda: _spots(run, here, tma, core),
+        "Spots": lambda: _spots(run, here, tma),
         "Single spots": lambda: _single_spots(run, here),
     }
     if here.segments.get("positive"):
@@ -62,11 +61,9 @@ def _cores(run: LoggedRun, here: Tissue, tma: str | None) -> None:
     shown.table(votes, f"cores {run.name} {tma or ''}", height=min(38 + 35 * len(votes), 460))
 
 
-def _spots(run: LoggedRun, here: Tissue, tma: str | None, core: int | None) -> None:
+def _spots(run: LoggedRun, here: Tissue, tma: str | None) -> None:
     table, of = here.table, "all TMAs"
-    if core is not None:
-        table, of = table[table["number"] == core], f"core {here.votes['core'].iloc[core]}"
-    elif tma is not None:
+    if tma is not None:
         table, of = table[table["tma"].astype(str) == tma], tma
     table = table.drop(columns="number")
     first = "" if len(table) <= _MOST_ROWS else f" The first {_MOST_ROWS:,} are shown;"

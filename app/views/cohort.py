@@ -36,8 +36,12 @@ def main() -> None:
     part = st.segmented_control(
         "Part", list(PARTS), default=next(iter(PARTS)), label_visibility="collapsed", required=True
     )
-    with told():
-        PARTS[part or next(iter(PARTS))]()
+    _part(part or next(iter(PARTS)))
+
+
+@shown.own_part
+def _part(name: str) -> None:
+    PARTS[name]()
 
 
 def _cohort() -> None:

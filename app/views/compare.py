@@ -89,6 +89,7 @@ def _verdicts(runs: list[LoggedRun], labels: list[str], colours: dict[str, str])
     st.caption(shown.literal(said))
 
 
+@shown.own_part
 def _differences(runs: list[LoggedRun], labels: list[str], colours: dict[str, str]) -> None:
     with st.container(horizontal=True):
         place = st.selectbox(

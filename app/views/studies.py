@@ -54,8 +54,7 @@ def main() -> None:
         _progress(study)
     with told():
         _gains(task, model, own)
-    with told():
-        _figures(study)
+    _figures(study)
     with told():
         _trials(study)
     _go_on(task, model)
@@ -174,6 +173,7 @@ def _gains(task: str, model: str, own: Sequence[Any]) -> None:
     st.caption(literal(f"{adapted_note(outcome['folds'])} {took}".strip()))
 
 
+@shown.own_part
 def _figures(study: Any) -> None:
     """One figure at a time."""
     st.subheader("Trials in figures")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, cast
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,12 +14,12 @@ from app.data import spectra, tissue
 from app.data.runs import LoggedRun
 from app.data.tissue import Tissue
 from app.parts import chosen, shown
-from app.parts.shown import literal, told
+from app.parts.ion_tolerance import tolerance_boxes
+from app.parts.shown import literal, own_part, told
 from app.parts.tissue_core import one_core
 from app.parts.tissue_more import more
 from corespot.report.tissue_explorer import tissue_explorer
 from corespot.report.tissue_layers import Layer, ion_layer
-from corespot.units import Tolerance
 
 #: Most spots whose maps are drawn unasked.
 _MOST_AT_ONCE = 8_000
@@ -36,24 +37,33 @@ def main() -> None:
         f"{here.right_spots:.1%} of the spots and {here.right_cores:,} of the cores are called "
         "right."
     )
-    tma, layers = _choices(run, here)
-    core = _core_clicked(run, here, tma)
-    _map(run, here, tma, layers, core)
+    tma = _tma_box(run, here)
+    _maps(run, here, tma)
+    more(run, here, None if tma == _ALL else tma)
+
+
+def _tma_box(run: LoggedRun, here: Tissue) -> str:
+    many = len(here.tmas) > 1
+    tmas = [_ALL, *here.tmas] if many else list(here.tmas)
+    # Maps of a large cohort take the browser longer to draw: one TMA comes first.
+    first_one = int(many and len(here.table) > _MOST_AT_ONCE)
+    return st.selectbox("TMA", tmas, index=first_one, key=f"tma-{run.run_id}", width=200)
+
+
+@own_part
+def _maps(run: LoggedRun, here: Tissue, tma: str) -> None:
+    layers = _layers(run, here)
+    _take_click(run, here, tma)
+    _map(run, here, tma, layers)
     core = _core_box(run, here, tma)
     if core is not None:
         one_core(run, here, layers[0], core)
-    more(run, here, None if tma == _ALL else tma, core)
 
 
-def _choices(run: LoggedRun, here: Tissue) -> tuple[str, list[Layer]]:
-    """Which TMA, and what is shown of it, as layers of all spots."""
+def _layers(run: LoggedRun, here: Tissue) -> list[Layer]:
+    """What is shown of the spots, as layers of all of them."""
     names = [*here.layers, _ION]
     with st.container(horizontal=True):
-        many = len(here.tmas) > 1
-        tmas = [_ALL, *here.tmas] if many else list(here.tmas)
-        # Maps of a large cohort take the browser seconds to draw: one TMA comes first.
-        first_one = int(many and len(here.table) > _MOST_AT_ONCE)
-        tma = st.selectbox("TMA", tmas, index=first_one, key=f"tma-{run.run_id}", width=200)
         first = names.index("Predicted class")
         what = st.selectbox("Map", names, index=first, key=f"what-{run.run_id}", width=220)
         others = [_NOTHING, *names]
@@ -75,7 +85,7 @@ def _choices(run: LoggedRun, here: Tissue) -> tuple[str, list[Layer]]:
             ion = _ion(run)
     layers = [here.layers[name] if name != _ION else ion for name in wanted]
     found = [layer for layer in layers if layer is not None]
-    return tma, found or [here.layers["Predicted class"]]
+    return found or [here.layers["Predicted class"]]
 
 
 def _ion(run: LoggedRun) -> Layer:
@@ -86,20 +96,7 @@ def _ion(run: LoggedRun) -> Layer:
         mz = st.number_input(
             "m/z", 0.0, None, first, 1.0, format="%.4f", key=f"mz-{run.run_id}", width=200
         )
-        unit = cast(
-            Literal["da", "ppm"],
-            st.radio(
-                "Tolerance in",
-                ["da", "ppm"],
-                format_func={"da": "Da", "ppm": "ppm"}.__getitem__,
-                horizontal=True,
-                width=140,
-            ),
-        )
-        most, usual, step = (10.0, 0.25, 0.05) if unit == "da" else (5_000.0, 200.0, 50.0)
-        width = st.number_input(
-            "± tolerance", step / 10, most, usual, step, key=f"tolerance-{unit}", width=160
-        )
+        tolerance = tolerance_boxes()
         clip = st.number_input(
             "Brightest at percentile",
             50.0,
@@ -115,7 +112,6 @@ def _ion(run: LoggedRun) -> Layer:
             + literal(", ".join(f"{one:.2f}" for one in strongest))
             + ", strongest first."
         )
-    tolerance = Tolerance(float(width), unit)
     window = spectra.ion_window(run, float(mz), tolerance)
     image = spectra.ion_image(run, float(mz), tolerance)
     if window.nearest:
@@ -144,8 +140,8 @@ def _core_key(run: LoggedRun) -> str:
     return f"core-{run.run_id}"
 
 
-def _core_clicked(run: LoggedRun, here: Tissue, tma: str) -> int | None:
-    """The chosen core: that of a new click on the map, else the one of the box beneath it."""
+def _take_click(run: LoggedRun, here: Tissue, tma: str) -> None:
+    """Choose the core of a new click on the map in the box beneath it."""
     state: Any = st.session_state.get(_map_key(run)) or {}
     points = (state.get("selection") or {}).get("points") or []
     clicked = next((_number(point) for point in points), None)
@@ -156,10 +152,29 @@ def _core_clicked(run: LoggedRun, here: Tissue, tma: str) -> int | None:
     st.session_state[kept] = clicked
     core = st.session_state.get(_core_key(run))
     tmas = here.votes["tma"].tolist()
-    if isinstance(core, int) and core < len(tmas) and tma in (_ALL, tmas[core]):
-        return core
-    st.session_state[_core_key(run)] = None
-    return None
+    if not (isinstance(core, int) and core < len(tmas) and tma in (_ALL, tmas[core])):
+        st.session_state[_core_key(run)] = None
+
+
+def _framed(run: LoggedRun, shown_now: tuple[str, ...]) -> tuple[int | None, int]:
+    """The core that is framed as the map is drawn, and how often one was chosen in the box.
+
+    The browser moves the frame to what is clicked. The map is not drawn again for that, so that
+    its zoom stays.
+    """
+    key, core = f"framed-{run.run_id}", st.session_state.get(_core_key(run))
+    before, framed, n_times = st.session_state.get(key, ((), None, 0))
+    if before != shown_now:
+        framed = core
+    st.session_state[key] = shown_now, framed, n_times
+    return framed, n_times
+
+
+def _choose_in_box(run: LoggedRun) -> None:
+    key = f"framed-{run.run_id}"
+    _, _, n_times = st.session_state.get(key, ((), None, 0))
+    # Nothing is remembered as shown: the map is drawn again, with the frame round this core.
+    st.session_state[key] = (), None, n_times + 1
 
 
 def _number(point: Mapping[str, Any]) -> int | None:
@@ -168,19 +183,21 @@ def _number(point: Mapping[str, Any]) -> int | None:
     return int(found) if isinstance(found, int | float) else None
 
 
-def _map(run: LoggedRun, here: Tissue, tma: str, layers: list[Layer], core: int | None) -> None:
+def _map(run: LoggedRun, here: Tissue, tma: str, layers: list[Layer]) -> None:
     rows = np.ones(len(here.table), dtype=bool)
     if tma != _ALL:
         rows = (here.table["tma"].astype(str) == tma).to_numpy()
     title = layers[0].name[0].upper() + layers[0].name[1:] if len(layers) == 1 else _ALL
     if tma != _ALL:
         title = f"{tma}: {layers[0].name}" if len(layers) == 1 else tma
+    framed, revision = _framed(run, (tma, *(layer.name + layer.note for layer in layers)))
     figure = tissue_explorer(
         here.table[rows],
         [layer.of(rows) for layer in layers],
         here.votes,
         title=title,
-        chosen=core,
+        chosen=framed,
+        revision=revision,
         highest_px=260 if tma == _ALL and len(here.tmas) > 2 else 440,
     )
     alt = f"{title}: map of {int(rows.sum()):,} spots; cores can also be chosen in the box beneath."
@@ -196,6 +213,7 @@ def _core_box(run: LoggedRun, here: Tissue, tma: str) -> int | None:
         index=None,
         format_func=lambda number: names[number],
         key=_core_key(run),
+        on_change=partial(_choose_in_box, run),
         placeholder="Click a core on the map, or choose one here",
     )
     return core

@@ -85,6 +85,10 @@ def one_round(project: Path, large: str, beside: str, times: dict[str, list[floa
             for button in ("Zoom in", "Right", "Whole"):
                 act = page.get_by_role("button", name=button).click
                 note(f"sensitivity: {button.lower()}", page, act)
+            page.get_by_text("Click for the ion image").click()
+            settle(page)
+            note("sensitivity: ion image of a point", page, lambda: click_point(page, 0.4))
+            note("sensitivity: ion image of another", page, lambda: click_point(page, 0.6))
             note("confounding: opened", page, lambda: page.goto(link + "confounding"))
             note("tissue: opened", page, lambda: page.goto(link + "tissue"))
             box = page.get_by_role("combobox", name="Map")
@@ -98,14 +102,47 @@ def one_round(project: Path, large: str, beside: str, times: dict[str, list[floa
                 page,
                 lambda: (core.fill("3-"), core.press("ArrowDown"), core.press("Enter")),
             )
+            note("tissue: another core, clicked", page, lambda: click_point(page, 0.3))
+            note("tissue: and another", page, lambda: click_point(page, 0.7))
             tma = page.get_by_role("combobox", name="TMA")
             note("tissue: all TMAs at once", page, lambda: pick(page, tma, "All TMAs"))
+            note("tissue: a core of all TMAs, clicked", page, lambda: click_point(page, 0.5))
+            for view in ("Sensitivity", "Confounding", "Data", "Tissue", "Overview"):
+                link_to = page.get_by_role("link", name=view, exact=True)
+                note(f"menu: to {view}", page, link_to.click)
             both = f"{address}/?run={large},{beside}&view=compare"
             note("compare: two runs opened", page, lambda: page.goto(both))
             browser.close()
     finally:
         server.terminate()
         server.wait(30)
+
+
+def click_point(page: Page, share: float) -> None:
+    """Click a point of the page's first plot that answers, `share` of the way through its points."""
+    page.evaluate(
+        "document.querySelector('.js-plotly-plot').scrollIntoView({block: 'center'})"
+    )
+    x, y = page.evaluate(
+        """(share) => {
+            const plot = document.querySelector('.js-plotly-plot');
+            const traces = plot._fullData.filter(t => t.customdata && t.mode === 'markers');
+            const one = traces[traces.length - 1];
+            const at = Math.floor(share * one.x.length);
+            const {xaxis, yaxis} = plot._fullLayout, box = plot.getBoundingClientRect();
+            return [box.x + xaxis._offset + xaxis.d2p(one.x[at]),
+                    box.y + yaxis._offset + yaxis.d2p(one.y[at])];
+        }""",
+        share,
+    )
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.up()
+
+
+def settle(page: Page) -> None:
+    """Wait until the page is still."""
+    timed(page, lambda: None)
 
 
 def pick(page: Page, box: Locator, option: str) -> None:

@@ -111,6 +111,32 @@ def test_a_click_chooses_a_core_and_the_box_can_choose_another(
     assert box(test, "Core").value is None and not test.subheader
 
 
+def test_a_click_leaves_the_map_as_it_is_drawn_and_a_choice_in_the_box_frames(
+    small_project: Path, launched: Launch
+) -> None:
+    test, run_id = opened(launched, small_project)
+
+    def drawn() -> str:
+        return str(test.get("plotly_chart")[0].proto.spec)
+
+    untouched = drawn()
+    click = {"selection": {"points": [{"customdata": 7}], "box": [], "lasso": []}}
+    test.session_state[f"map-{run_id}"] = click
+    test.run()
+    assert box(test, "Core").value == 7 and drawn() == untouched
+    box(test, "Core").set_value(9)
+    test.run()
+    framed = drawn()
+    assert framed != untouched and '"selectedpoints":[' in framed
+    # Another map is drawn with the frame round the core that was clicked before.
+    test.session_state[f"map-{run_id}"] = click
+    test.run()
+    assert drawn() == framed
+    box(test, "Map").set_value("Truth")
+    test.run()
+    assert '"selectedpoints":[' in drawn() and drawn() != framed
+
+
 @pytest.mark.parametrize("lacking", ["spots", "predictions"])
 def test_a_missing_table_is_told(own_project: Path, launched: Launch, lacking: str) -> None:
     files = with_own_files(own_project, run_ids(own_project)["LP roc_lda"])

@@ -14,7 +14,9 @@ from corespot.axis import MzAxis
 from corespot.evaluate.aggregate import aggregate, spot_units
 from corespot.report.core_figures import core_spectrum
 from corespot.report.core_votes import core_numbers, core_votes
+from corespot.report.map_grid import grids_of
 from corespot.report.map_handles import MOST_HANDLES
+from corespot.report.map_mosaic import mosaic
 from corespot.report.spot_table import spot_table
 from corespot.report.ticks import round_ticks, short
 from corespot.report.tissue_explorer import core_map, tissue_explorer, with_numbers
@@ -37,6 +39,11 @@ def spots_of(classes=("AD", "SQ"), **more):
 def drawn(table, layers, classes=("AD", "SQ"), **more):
     votes = core_votes(table, classes)
     return tissue_explorer(table, layers, votes, title="map", **more)
+
+
+def laid(table):
+    """Where the maps of `table` are drawn, two a row."""
+    return mosaic(grids_of(table), 2, page_px=1000, highest_px=460)
 
 
 def maps_in(figure):
@@ -110,13 +117,12 @@ def test_a_map_holds_each_code_where_its_spot_lies() -> None:
     _, table = spots_of()
     layer = class_layer(table, "predicted", ("AD", "SQ"), "predicted class")
     figure = drawn(table, [layer])
-    for heat, (_, here) in zip(maps_in(figure), table.groupby("file"), strict=True):
-        z = np.asarray(heat.z)
-        assert z.dtype == np.uint8
-        for _, spot in here.iterrows():
-            code = z[spot["y"] - int(heat.y0), spot["x"] - int(heat.x0)]
-            assert code == 1 + ("AD", "SQ").index(spot["predicted"])
-        assert (z > 0).sum() == len(here)
+    (heat,) = maps_in(figure)
+    z = np.asarray(heat.z)
+    assert z.dtype == np.uint8 and (z > 0).sum() == len(table)
+    for (right, down), (_, here) in zip(laid(table).shifts, table.groupby("file"), strict=True):
+        codes = z[here["y"] + down, here["x"] + right]
+        assert list(codes) == [1 + ("AD", "SQ").index(one) for one in here["predicted"]]
 
 
 def test_hovering_tells_core_patient_truth_and_probability() -> None:
@@ -124,14 +130,29 @@ def test_hovering_tells_core_patient_truth_and_probability() -> None:
     figure = drawn(table, [probability_layer(table, ("AD", "SQ"))])
     one = handles_in(figure)[0]
     at = 3
-    spot = table[
-        (table["file"] == "TMA1.imzML") & (table["x"] == one.x[at]) & (table["y"] == one.y[at])
-    ].iloc[0]
+    right, down = laid(table).shifts[0]
+    x, y = one.x[at] - right, one.y[at] - down
+    spot = table[(table["file"] == "TMA1.imzML") & (table["x"] == x) & (table["y"] == y)].iloc[0]
     assert one.customdata[at] == spot["number"]
     text = one.text[at]
     assert spot["core"] in text and spot["patient"] in text
     assert f"truth {spot['class']}, predicted {spot['predicted']}" in text
     assert f"{spot['probability']:.2f}" in text
+
+
+def test_the_chosen_core_is_framed_in_its_middle_and_nowhere_else() -> None:
+    _, table = spots_of()
+    layers = [class_layer(table, "class", ("AD", "SQ"), "truth")]
+    for core in table["number"].unique():
+        (points,) = handles_in(drawn(table, layers, chosen=int(core)))
+        (at,) = points.selectedpoints
+        assert points.customdata[at] == core and points.unselected.marker.opacity == 0
+        own = np.asarray(points.customdata) == core
+        middle = [np.mean(np.asarray(place)[own]) for place in (points.x, points.y)]
+        assert np.hypot(points.x[at] - middle[0], points.y[at] - middle[1]) < 1
+    elsewhere = drawn(table[table["number"] > 0], [layers[0].of(table["number"] > 0)], chosen=0)
+    assert handles_in(elsewhere)[0].selectedpoints == ()
+    assert handles_in(drawn(table, layers))[0].selectedpoints is None
 
 
 def test_the_ion_image_is_clipped_and_says_where() -> None:
@@ -163,8 +184,11 @@ def test_files_of_one_tma_are_maps_of_their_own_even_at_the_same_places() -> Non
     second = table.assign(file="again.imzML", row=table["row"] + 1000)
     both = with_numbers(pd.concat([table, second], ignore_index=True))
     figure = drawn(both, [class_layer(both, "class", ("AD", "SQ"), "truth")])
-    assert len(maps_in(figure)) == 2
-    assert sum((np.asarray(heat.z) > 0).sum() for heat in maps_in(figure)) == len(both)
+    assert [note.text for note in figure.layout.annotations] == [
+        "TMA1, TMA1.imzML",
+        "TMA1, again.imzML",
+    ]
+    assert (np.asarray(maps_in(figure)[0].z) > 0).sum() == len(both)
     assert len(core_votes(both, ("AD", "SQ"))) == 3  # measured twice, still three cores
 
 

@@ -21,7 +21,7 @@ MOST_MAPS = 16
 #: Width of the plot area on a page, from which the height of square cells follows.
 _PAGE_PX, _LEFT_PX, _RIGHT_PX = 1216, 92, 28
 _GAP = 0.025
-_LOWEST_PX, _HIGHEST_PX = 90, 330
+_LOWEST_PX, _HIGHEST_PX, _BELOW_PX = 90, 330, 30
 #: Most positions of one file, measured or not: a hundred times those of a large slide.
 _MOST_CELLS = 100_000_000
 
@@ -126,25 +126,16 @@ def grids_of(table: pd.DataFrame) -> list[SpotGrid]:
 
 
 def map_axes(
-    grids: Sequence[SpotGrid],
-    n_columns: int,
-    *,
-    rows_named: bool,
-    page_px: int = _PAGE_PX,
-    highest_px: int = _HIGHEST_PX,
+    grids: Sequence[SpotGrid], n_columns: int
 ) -> tuple[dict[str, Any], list[tuple[str, str]], int]:
-    """Axes for maps in rows and columns, every cell a square.
+    """Axes for a table of maps: a row a grid, named at its left, every cell a square.
 
     Parameters
     ----------
     grids : sequence of SpotGrid
-        What each row shows; or, where rows have no name, what each cell shows, row by row.
+        What each row shows.
     n_columns : int
         Maps a row.
-    rows_named : bool
-        Whether a row shows one grid, named at its left, or several, each named above it.
-    page_px, highest_px : int
-        Width that the figure is likely to have, and most height of a map, in pixels.
 
     Returns
     -------
@@ -155,36 +146,25 @@ def map_axes(
     height : int
         Of the plot area in pixels.
     """
-    rows = [[grid] * n_columns for grid in grids]
-    if not rows_named:
-        rows = [list(grids[at : at + n_columns]) for at in range(0, len(grids), n_columns)]
     width = (1 - _GAP * (n_columns - 1)) / n_columns
-    width_px = width * (page_px - _RIGHT_PX - (_LEFT_PX if rows_named else _RIGHT_PX))
-    gap_px = 30 if rows_named else 34
+    width_px = width * (_PAGE_PX - _RIGHT_PX - _LEFT_PX)
+    shapes = [grid.index.shape for grid in grids]
     heights = [
-        float(
-            np.clip(
-                max(width_px * grid.index.shape[0] / grid.index.shape[1] for grid in row),
-                _LOWEST_PX,
-                highest_px,
-            )
-        )
-        for row in rows
+        float(np.clip(width_px * down / across, _LOWEST_PX, _HIGHEST_PX)) for down, across in shapes
     ]
-    total = sum(heights) + gap_px * (len(rows) - 1)
+    total = sum(heights) + _BELOW_PX * (len(grids) - 1)
     layout: dict[str, Any] = {"annotations": []}
     names: list[tuple[str, str]] = []
     used = 0.0
-    for row, height in zip(rows, heights, strict=True):
+    for grid, height in zip(grids, heights, strict=True):
         bottom, top = 1 - (used + height) / total, 1 - used / total
-        for column, grid in enumerate(row):
+        layout["annotations"].append(_name_of(grid, top))
+        for column in range(n_columns):
             number = "" if not names else str(len(names) + 1)
             left = column * (width + _GAP)
             layout |= _one_map(grid, number, (left, left + width), (max(bottom, 0.0), top))
             names.append((f"x{number}", f"y{number}"))
-            if column == 0 or not rows_named:
-                layout["annotations"].append(_name_of(grid, left, top, rows_named))
-        used += height + gap_px
+        used += height + _BELOW_PX
     return layout, names, round(total)
 
 
@@ -224,12 +204,10 @@ def _one_map(
     }
 
 
-def _name_of(grid: SpotGrid, left: float, top: float, beside: bool) -> dict[str, Any]:
-    place = {"xref": "paper", "yref": "paper", "showarrow": False, "font": {"size": 13}}
-    place |= {"text": plain(grid.name), "x": left, "y": top}
-    if beside:
-        return place | {"xanchor": "right", "yanchor": "top", "xshift": -8}
-    return place | {"xanchor": "left", "yanchor": "bottom", "yshift": 2}
+def _name_of(grid: SpotGrid, top: float) -> dict[str, Any]:
+    place = {"xref": "paper", "yref": "paper", "x": 0, "y": top, "xshift": -8}
+    look = {"showarrow": False, "font": {"size": 13}, "xanchor": "right", "yanchor": "top"}
+    return {"text": plain(grid.name), **place, **look}
 
 
 def _runs(edges: npt.NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import plotly.graph_objects as go
 
-from corespot.report.map_grid import SpotGrid
-from corespot.report.theme import plain
+from corespot.report.map_mosaic import PLACE, Mosaic
+from corespot.report.theme import INK, plain
 from corespot.report.tissue_layers import Layer
 
 #: Most places of a figure that answer: each is an element of the page, with a text. Where they
 #: cannot be all spots, fewer will do, of which every core has some.
 MOST_HANDLES, _ENOUGH = 1_000, 300
+#: Least and most width of the frame round what was chosen.
+_FRAME_PX = (11, 28)
 
 
 class Handles:
@@ -55,28 +58,51 @@ class Handles:
         self.kept[kept] = True
         self.texts = self._of_spots(layers) if self.step == 1 else self._of_cores()
 
-    def of(self, grid: SpotGrid, width_px: float, place: Mapping[str, str]) -> go.Scatter:
-        """Invisible points on one map."""
-        rows = grid.index[grid.index >= 0]
-        rows = rows[self.kept[rows]]
-        cell_px = width_px / grid.index.shape[1]
+    def on(self, maps: Mosaic, chosen: int | None) -> go.Scatter:
+        """Invisible points on all maps; what is clicked gets a frame, and before that `chosen`.
+
+        The browser moves the frame by itself: a click needs no new figure.
+        """
+        rows, x, y = [], [], []
+        for grid, (right, down) in zip(maps.grids, maps.shifts, strict=True):
+            here = grid.index[grid.index >= 0]
+            here = here[self.kept[here]]
+            rows.append(here)
+            x.append(self.x[here] + right)
+            y.append(self.y[here] + down)
+        shown = np.concatenate(rows)
         return go.Scatter(
-            x=self.x[rows].astype(np.float32),
-            y=self.y[rows].astype(np.float32),
+            x=np.concatenate(x).astype(np.float32),
+            y=np.concatenate(y).astype(np.float32),
             mode="markers",
             marker={
-                "symbol": "square",
+                "symbol": "square-open",
+                "color": INK,
                 "opacity": 0,
-                "size": float(np.clip(self.step * cell_px, 5, 28)),
+                "size": float(np.clip(self.step * maps.cell_px, *_FRAME_PX)),
+                "line": {"width": 2.6},
             },
-            selected={"marker": {"opacity": 0}},
+            selectedpoints=None if chosen is None else self._middle_of(chosen, shown),
+            selected={"marker": {"opacity": 1}},
             unselected={"marker": {"opacity": 0}},
-            customdata=self.table["number"].to_numpy(dtype=np.int32)[rows],
-            text=[self.texts[row] for row in rows],
+            customdata=self.table["number"].to_numpy(dtype=np.int32)[shown],
+            text=[self.texts[row] for row in shown],
             hovertemplate="%{text}<extra></extra>",
             showlegend=False,
-            **place,
+            **PLACE,
         )
+
+    def _middle_of(self, core: int, shown: npt.NDArray[np.int64]) -> list[int]:
+        """The point shown that is nearest to the middle of a core; none if it lies elsewhere."""
+        numbers = self.table["number"].to_numpy(dtype=np.int64)
+        own = np.flatnonzero(numbers[shown] == core)
+        if own.size == 0:
+            return []
+        whole = numbers == core
+        x, y = (self.table[name].to_numpy(dtype=float) for name in ("x", "y"))
+        away = (self.x[shown[own]] - x[whole].mean()) ** 2
+        away += (self.y[shown[own]] - y[whole].mean()) ** 2
+        return [int(own[away.argmin()])]
 
     def _of_cores(self) -> list[str]:
         core = [

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import plotly.graph_objects as go
 
 from corespot.report.core_votes import core_numbers
-from corespot.report.map_grid import SpotGrid, grids_of, map_axes, map_line
+from corespot.report.map_grid import Floats, SpotGrid, grids_of, map_line
 from corespot.report.map_handles import MOST_HANDLES, Handles
+from corespot.report.map_mosaic import PLACE, Mosaic, mosaic
 from corespot.report.theme import INK, MUTED, apply_theme, empty_figure, even_scale, plain
 from corespot.report.ticks import round_ticks, short
 from corespot.report.tissue_layers import Layer
 
 #: Most maps of a figure, and most spots that are hatched.
 MOST_PANELS, _MOST_HATCHED = 32, 4_000
-#: Where there are more spots and their cells are smaller, outlines of cores would only be noise.
-_LIGHT, _CLEAR_PX = 8_000, 4
 #: Width that an app's page is likely to have, and room for a colour bar beside the maps.
 _PAGE_PX, _BAR_PX = 1000, 86
 _CLEAR = "rgba(0,0,0,0)"
@@ -33,6 +33,7 @@ def tissue_explorer(
     *,
     title: str,
     chosen: int | None = None,
+    revision: int = 0,
     highest_px: int = 460,
 ) -> go.Figure:
     """Maps of the spots, one a file and layer, cores outlined.
@@ -49,7 +50,9 @@ def tissue_explorer(
     title : str
         What is shown; escaped here.
     chosen : int, optional
-        Number of the core with a bold outline.
+        Number of the core that is framed until another one is clicked.
+    revision : int
+        Another number makes another figure of the same content, in which nothing was clicked yet.
     highest_px : int
         Most height of a map in pixels.
 
@@ -75,33 +78,32 @@ def tissue_explorer(
     n_columns = len(layers) if len(layers) > 1 else min(len(grids), 3 if len(grids) <= 6 else 4)
     if len(layers) == 2 and len(grids) > 2:
         n_columns = 4
-    layout, axes, height = map_axes(
-        named, n_columns, rows_named=False, page_px=_PAGE_PX, highest_px=highest_px
-    )
+    maps = mosaic(named, n_columns, page_px=_PAGE_PX, highest_px=highest_px)
     numbers = table["number"].to_numpy(dtype=np.int64)
-    handles = Handles(table, votes, layers, budget=MOST_HANDLES // len(layers))
+    outlined = maps.shows_outlines(len(table) * len(layers))
     traces: list[Any] = []
-    for (grid, layer), place_names in zip(panels, axes, strict=True):
-        place = dict(zip(("xaxis", "yaxis"), place_names, strict=True))
-        traces.append(_map(grid, layer, place))
-        cell_px = _PAGE_PX / n_columns / max(grid.index.shape)
-        if outlined := len(table) * len(layers) <= _LIGHT or cell_px >= _CLEAR_PX:
-            traces.append(map_line(*grid.outlines(numbers), MUTED, 0.7, place))
-        if layer.marked is not None and layer.marked.sum() <= _MOST_HATCHED:
-            # On small cells a line as thick would hide the colour of what was predicted.
-            thick = 1.1 if cell_px > 6 else 0.6
-            traces.append(map_line(*grid.hatching(layer.marked), INK, thick, place))
-        if chosen is not None:
-            here = np.where(numbers == chosen, 0, -1)
-            traces.append(map_line(*grid.outlines(here), INK, 2.6, place))
-        traces.append(handles.of(grid, _PAGE_PX / n_columns, place))
+    for at, layer in enumerate(layers):
+        mine = [layer.codes if of == at else None for _ in grids for of in range(len(layers))]
+        traces.append(_map(maps, mine, layer))
+    if outlined:
+        lines = maps.lines(lambda _, grid: grid.outlines(numbers))
+        traces.append(map_line(*lines, MUTED, 0.7, PLACE))
+    # On small cells a line as thick would hide the colour of what was predicted.
+    thick = 1.1 if maps.cell_px > 6 else 0.6
+    hatched = maps.lines(lambda at, grid: _hatching(grid, layers[at % len(layers)]))
+    if hatched[0].size:
+        traces.append(map_line(*hatched, INK, thick, PLACE))
+    handles = Handles(table, votes, layers, budget=MOST_HANDLES // len(layers))
+    traces.append(handles.on(maps, chosen))
+    height = maps.height_px
     scales = [layer for layer in layers if layer.ends is not None]
     traces += [_bar(layer, at, height) for at, layer in enumerate(scales[:2])]
-    figure = go.Figure([*traces, *_legend(layers)], layout=layout)
+    figure = go.Figure([*traces, *_legend(layers)], layout=maps.layout())
     figure.update_layout(
         hovermode="closest",
         clickmode="event+select",
         dragmode="pan",
+        meta=revision,
         legend={"x": 0, "xanchor": "left", "y": 1 + 30 / height, "itemclick": False},
         margin={"l": 14 + _BAR_PX * bool(scales), "r": 14 + _BAR_PX * (len(scales) > 1), "b": 16},
     )
@@ -137,16 +139,27 @@ def core_map(table: pd.DataFrame, layer: Layer, votes: pd.DataFrame, *, title: s
     return figure.update_layout(margin_t=top, height=figure.layout.height - spared)
 
 
-def _map(grid: SpotGrid, layer: Layer, place: Mapping[str, str]) -> go.Heatmap:
-    return grid.heatmap(
-        grid.spread(layer.codes, np.uint8(0)).astype(np.uint8),
+def _map(maps: Mosaic, codes: Sequence[npt.NDArray[np.uint8] | None], layer: Layer) -> go.Heatmap:
+    return go.Heatmap(
+        z=maps.spread(codes, 0, np.uint8),
+        x0=0,
+        dx=1,
+        y0=0,
+        dy=1,
+        name="",
         zmin=-0.5,
         zmax=layer.n_shades + 0.5,
         colorscale=_colour_scale(layer),
         showscale=False,
         hoverinfo="skip",
-        **place,
+        **PLACE,
     )
+
+
+def _hatching(grid: SpotGrid, layer: Layer) -> tuple[Floats, Floats] | None:
+    if layer.marked is None or layer.marked.sum() > _MOST_HATCHED:
+        return None
+    return grid.hatching(layer.marked)
 
 
 def _colour_scale(layer: Layer) -> list[tuple[float, str]]:

@@ -59,7 +59,7 @@ def tissue_maps(
     percent = table[f"prob_{classes[0]}"] if two else table["probability"]
     percent = np.rint(100 * percent.to_numpy(dtype=float)).astype(np.int8)
     light = len(table) <= _LIGHT
-    layout, axes, height = map_axes(grids, len(headings) + 1, rows_named=True)
+    layout, axes, height = map_axes(grids, len(headings) + 1)
     cores = pd.factorize(table["file"].astype(str) + "\0" + table["core"].astype(str))[0]
     wrong = table["wrong"].to_numpy(dtype=bool)
     scale = two_colours(*colours.values()) if two else BLUES

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from corespot.report.map_grid import MOST_MAPS, grids_of, map_axes, map_line, scale_text
+from corespot.report.map_grid import MOST_MAPS, grids_of, map_line, scale_text
+from corespot.report.map_mosaic import PLACE, mosaic
 from corespot.report.theme import BLUES, MUTED, apply_theme, empty_figure, even_scale, plain
+
+#: Maps a row, the width that the page is likely to have, and most height of a map, in pixels.
+_COLUMNS, _PAGE_PX, _HIGHEST_PX = 4, 1100, 330
 
 
 def spot_value_maps(
@@ -30,22 +34,28 @@ def spot_value_maps(
     if table.empty:
         return empty_figure(title, "no spot has a value")
     grids = grids_of(table)[:MOST_MAPS]
-    layout, axes, height = map_axes(grids, min(3, len(grids)), rows_named=False)
+    named = grids if len(grids) > 1 else [replace(grid, name="") for grid in grids]
+    maps = mosaic(named, min(_COLUMNS, len(grids)), page_px=_PAGE_PX, highest_px=_HIGHEST_PX)
     values = table[column].to_numpy(dtype=np.float32)
     top = float(np.percentile(values, 99)) or 1.0
     cores = pd.factorize(table["file"].astype(str) + "\0" + table["core"].astype(str))[0]
-    traces: list[Any] = []
-    for grid, names in zip(grids, axes, strict=True):
-        place = dict(zip(("xaxis", "yaxis"), names, strict=True))
-        hover = "(%{x}, %{y}): %{z:.3g}<extra></extra>"
-        shown = grid.spread(values, np.nan).astype(np.float32)
-        traces.append(
-            grid.heatmap(
-                shown, coloraxis="coloraxis", hoverongaps=False, hovertemplate=hover, **place
-            )
-        )
-        traces.append(map_line(*grid.outlines(cores), MUTED, 0.7, place))
-    figure = go.Figure(traces, layout=layout)
+    x, y = (table[name].to_numpy() for name in ("x", "y"))
+    kind = np.int16 if max(x.max(), y.max()) < 2**15 else np.int32
+    places = [maps.spread([at] * len(grids), 0, kind) for at in (x, y)]
+    heat = go.Heatmap(
+        z=maps.spread([values] * len(grids), np.nan, np.float32),
+        # Where a spot lies on its own map; the axes here are those of all maps.
+        customdata=np.stack(places, axis=2),
+        coloraxis="coloraxis",
+        hoverongaps=False,
+        hovertemplate="(%{customdata[0]}, %{customdata[1]}): %{z:.3g}<extra></extra>",
+        name="",
+        **PLACE,
+    )
+    figure = go.Figure([heat], layout=maps.layout())
+    if maps.shows_outlines(len(table)):
+        lines = maps.lines(lambda _, grid: grid.outlines(cores))
+        figure.add_trace(map_line(*lines, MUTED, 0.7, PLACE))
     figure.update_layout(
         coloraxis={"colorscale": even_scale(BLUES), "cmin": 0, "cmax": top, "showscale": False},
         hovermode="closest",
@@ -53,4 +63,4 @@ def spot_value_maps(
     )
     scale = f"{plain(unit)} {scale_text(BLUES, '0', f'{top:.3g}')}"
     note = f"{subtitle}; {scale}" if subtitle else scale
-    return apply_theme(figure, title=title, subtitle=note, height=height + 126, top=102)
+    return apply_theme(figure, title=title, subtitle=note, height=maps.height_px + 126, top=102)
