@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from app.data import runs as data
-from app.data import spectra
+from app.data import spectra, tissue
 from app.data.runs import LoggedRun
 from app.parts import chosen, shown
 from app.parts.ion_tolerance import tolerance_boxes
@@ -37,7 +37,8 @@ from corespot.report.sensitivity_explorer import (
 )
 from corespot.report.sensitivity_parts import class_means_of, fold_profiles, kinds_on, windows_of
 from corespot.report.sensitivity_view import SensitivityView
-from corespot.report.value_maps import spot_value_maps
+from corespot.report.tissue_explorer import tissue_explorer
+from corespot.report.tissue_layers import ion_layer
 
 _QUANTITIES: dict[Quantity, str] = {"logit": "log-odds", "probability": "probability"}
 
@@ -158,12 +159,11 @@ def _ion_image(run: LoggedRun) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         tolerance = tolerance_boxes()
     with told():
-        spots = data.spots(run)
+        here = tissue.tissue(run)
         image = spectra.ion_image(run, mz, tolerance)
-        figure = spot_value_maps(
-            spots.assign(intensity=image), "intensity", title="", unit="mean intensity"
-        )
-        st.caption(f"Mean intensity within m/z {mz:.3f} ± {tolerance}, one cell a spot.")
+        name = f"mean intensity within m/z {mz:.3f} ± {tolerance}"
+        layer = ion_layer(image, name, percentile=99)
+        figure = tissue_explorer(here.table, [layer], here.votes, title=name, highest_px=260)
         shown.figure(figure, "ion image", alt=f"Ion image of m/z {mz:.3f} on every TMA")
 
 

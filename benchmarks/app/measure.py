@@ -55,6 +55,7 @@ def one_round(project: Path, large: str, beside: str, times: dict[str, list[floa
 
     def note(what: str, page: Page, act: Callable[[], object]) -> None:
         times.setdefault(what, []).append(timed(page, act))
+        print(f"{times[what][-1]:6.2f} s  {what}", file=sys.stderr)
 
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -147,6 +148,9 @@ def settle(page: Page) -> None:
 
 def pick(page: Page, box: Locator, option: str) -> None:
     """Choose from a box."""
+    # The list of a box that has to be scrolled to closes again.
+    box.scroll_into_view_if_needed()
+    box.click()
     box.fill(option)
     page.get_by_role("option", name=option).first.wait_for()
     box.press("Enter")

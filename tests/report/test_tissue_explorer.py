@@ -241,8 +241,8 @@ def test_the_fraction_of_a_core_is_that_of_its_table() -> None:
         {"tma": "TMA1", "core": ["c00", "c00", "c01"], "fraction": [0.2, 0.6, 1.0]}
     )
     layer = tissue_layers(table, ("AD", "SQ"), cores, "AD")["Tumour fraction"]
-    assert layer.texts is not None
-    assert set(layer.texts[(table["core"] == "c00").to_numpy()]) == {"0.4"}
+    of_core = layer.of((table["core"] == "c00").to_numpy())
+    assert set(of_core.texts() or ()) == {"0.4"}
     assert set(layer.codes[(table["core"] == "c12").to_numpy()]) == {0}
 
 

@@ -129,10 +129,11 @@ class Handles:
             )
         ]
         for layer in layers:
-            if layer.texts is not None and not layer.name.startswith("probability"):
+            added = layer.texts()
+            if added is not None and not layer.name.startswith("probability"):
                 texts = [
                     f"{text}<br>{plain(layer.name)}: {more}"
-                    for text, more in zip(texts, layer.texts, strict=True)
+                    for text, more in zip(texts, added, strict=True)
                 ]
         return texts
 

@@ -32,8 +32,8 @@ class Layer:
         What each colour means; empty for a scale.
     ends : tuple of (float, float), optional
         Values of the first and the last shade of a scale.
-    texts : ndarray of object, shape (n_spots,), optional
-        What hovering says of this layer.
+    values : ndarray of float, shape (n_spots,), optional
+        What a scale shows, NaN for none.
     marked : ndarray of bool, shape (n_spots,), optional
         Spots to hatch.
     clipped : bool
@@ -47,7 +47,7 @@ class Layer:
     colours: tuple[str, ...]
     labels: tuple[str, ...] = ()
     ends: tuple[float, float] | None = None
-    texts: npt.NDArray[np.object_] | None = None
+    values: npt.NDArray[np.float64] | None = None
     marked: npt.NDArray[np.bool_] | None = None
     clipped: bool = False
     note: str = ""
@@ -57,12 +57,18 @@ class Layer:
         """Highest code there can be."""
         return len(self.labels) if self.labels else _SHADES
 
+    def texts(self) -> list[str] | None:
+        """What hovering says of each spot; None of flat colours, which the legend tells."""
+        if self.values is None:
+            return None
+        return [f"{one:.3g}" if np.isfinite(one) else "no value" for one in self.values.tolist()]
+
     def of(self, rows: npt.NDArray[np.bool_]) -> Layer:
         """The same layer of some of the spots."""
         return replace(
             self,
             codes=self.codes[rows],
-            texts=None if self.texts is None else self.texts[rows],
+            values=None if self.values is None else self.values[rows],
             marked=None if self.marked is None else self.marked[rows],
         )
 
@@ -209,6 +215,7 @@ def _scaled(
     known = np.isfinite(values)
     share = np.clip((np.where(known, values, low) - low) / (high - low), 0, 1)
     codes = np.where(known, 1 + np.rint(share * (_SHADES - 1)), 0).astype(np.uint8)
-    texts = np.array([f"{one:.3g}" if np.isfinite(one) else "no value" for one in values.tolist()])
     beyond = bool((values[known] > high).any())
-    return Layer(name, codes, tuple(colours), ends=ends, texts=texts.astype(object), clipped=beyond)
+    return Layer(
+        name, codes, tuple(colours), ends=ends, values=values.astype(np.float64), clipped=beyond
+    )
