@@ -31,13 +31,15 @@ def main() -> None:
     st.title("Tissue")
     run = chosen.one_run()
     here = tissue.tissue(run)
-    st.caption(
-        f"{len(here.table):,} spots of {len(here.votes):,} cores on {len(here.tmas)} TMAs, every "
-        f"one predicted by models that were trained without its fold (mean over repeats). "
-        f"{here.right_spots:.1%} of the spots and {here.right_cores:,} of the cores are called "
-        "right."
-    )
-    tma = _tma_box(run, here)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        tma = _tma_box(run, here)
+        st.caption(
+            f"{len(here.table):,} spots of {len(here.votes):,} cores on {len(here.tmas)} TMAs, "
+            "every one predicted by models that were trained without its fold (mean over "
+            f"repeats). {here.right_spots:.1%} of the spots and {here.right_cores:,} of the cores "
+            "are called right.",
+            width="stretch",
+        )
     _maps(run, here, tma)
     more(run, here, None if tma == _ALL else tma)
 
