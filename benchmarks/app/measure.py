@@ -120,10 +120,8 @@ def one_round(project: Path, large: str, beside: str, times: dict[str, list[floa
 
 
 def click_point(page: Page, share: float) -> None:
-    """Click a point of the page's first plot that answers, `share` of the way through its points."""
-    page.evaluate(
-        "document.querySelector('.js-plotly-plot').scrollIntoView({block: 'center'})"
-    )
+    """Click a point of the first plot that answers, `share` of the way through its points."""
+    page.evaluate("document.querySelector('.js-plotly-plot').scrollIntoView({block: 'center'})")
     x, y = page.evaluate(
         """(share) => {
             const plot = document.querySelector('.js-plotly-plot');
