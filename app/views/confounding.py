@@ -76,8 +76,17 @@ def _audited(run: LoggedRun, view: AuditView) -> None:
     _help(view)
 
 
+@shown.own_part
 def _tables(view: AuditView) -> None:
     st.subheader("All that was measured")
+    # Half a dozen tables take a browser as long as all exhibits, and few ask for them.
+    whole = st.expander("In tables, each with its files", on_change="rerun", key="all measured")
+    if whole.open:
+        with whole:
+            _every_table(view)
+
+
+def _every_table(view: AuditView) -> None:
     wide = {"what it says": _WIDE, "value": st.column_config.TextColumn(width="medium")}
     shown.table(readings_table(view), f"readings {view.task} {view.model}", column_config=wide)
     for table, name, indicator in (

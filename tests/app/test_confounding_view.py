@@ -44,6 +44,18 @@ def test_verdict_sentence_and_the_six_exhibits(small_project: Path, launched: La
     assert all(len(chart.proto.spec) < 500_000 for chart in test.get("plotly_chart"))
 
 
+def test_tables_are_made_when_they_are_asked_for(small_project: Path, launched: Launch) -> None:
+    run = run_ids(small_project)["LP logistic"]
+    test = launched(small_project, "confounding", [run])
+
+    before = len(test.dataframe)
+    assert "Lines of this model" not in said(test)
+    test.session_state["all measured"] = True
+    test.run()
+    assert not test.exception and not test.error
+    assert len(test.dataframe) >= before + 2 and "Lines of this model" in said(test)
+
+
 def test_a_plain_run_shows_what_a_way_out_changed(small_project: Path, launched: Launch) -> None:
     ids = run_ids(small_project)
     plain = launched(small_project, "confounding", [ids["LP logistic"]])
