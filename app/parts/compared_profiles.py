@@ -11,9 +11,8 @@ from app.parts import shown
 from corespot.explain.compared import profile_correlations
 from corespot.explain.profile import SensitivityProfile
 from corespot.report.comparison_figures import ProfilesView, profiles_compared
+from corespot.review.comparison_pairs import MOST_OVERLAID
 
-#: More curves than this hide each other.
-_MOST_OVERLAID = 2
 CORRELATED = (
     "Over all m/z bins; 1: the models look at the same, 0: at nothing in common, empty: the m/z "
     "axes differ. Models that look at the same can share the same artifact."
@@ -40,7 +39,7 @@ def section(runs: list[LoggedRun], labels: list[str], colours: dict[str, str]) -
         how = st.segmented_control(
             "Curves",
             ["overlaid", "one above the other"],
-            default="overlaid" if n_shown <= _MOST_OVERLAID else "one above the other",
+            default="overlaid" if n_shown <= MOST_OVERLAID else "one above the other",
         )
     without = [label for label, one in profiles.items() if name not in one.classes]
     if without:

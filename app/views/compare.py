@@ -17,17 +17,12 @@ from corespot.report.comparison_figures import difference_plot
 from corespot.report.fold_figures import fold_boxes
 from corespot.report.theme import colours_of
 from corespot.report.verdict_badge import FLAGGED
+from corespot.review import paired_tables
 from corespot.review.compared_runs import cautions, labels_of
-from corespot.review.comparison import METRIC_NAMES
+from corespot.review.comparison import METRIC_NAMES, PAIRED_SAID
 from corespot.review.lineage import data_differences, parameter_differences
 from corespot.review.run_table import run_table
 
-PAIRED = (
-    "Every resample of the patients is applied to both runs, so that what makes a patient hard "
-    "for both cancels out. An interval that holds zero: the runs cannot be told apart with these "
-    "patients. Values are pooled over folds. The intervals are not corrected for looking at many, "
-    "and know nothing of other TMAs."
-)
 SHARE = (
     "Artifact share: how much of the distance between the classes is carried by off-peak signal, "
     "gain, calibration or resolution. It counts against a model where label and TMA are tied."
@@ -107,19 +102,19 @@ def _differences(runs: list[LoggedRun], labels: list[str], colours: dict[str, st
         except CorespotError as error:
             text = f"{label} and {labels[place]} were not paired: {error}."
             st.warning(shown.literal(text), icon=":material/link_off:")
-    for sentence in compared_tables.sentences(pairs):
+    for sentence in paired_tables.sentences(pairs):
         st.caption(shown.literal(sentence))
     if pairs:
         both = pd.concat(
-            [compared_tables.differences(pair, label, metric) for label, pair in pairs.items()],
+            [paired_tables.differences(pair, label, metric) for label, pair in pairs.items()],
             ignore_index=True,
         )
         shown.figure(
             difference_plot(both, colours, metric=METRIC_NAMES[metric], reference=labels[place]),
             "differences",
         )
-        shown.table(compared_tables.worded(both), f"differences {metric}", whole=both)
-        st.caption(shown.literal(PAIRED))
+        shown.table(paired_tables.worded(both), f"differences {metric}", whole=both)
+        st.caption(shown.literal(PAIRED_SAID))
     st.markdown("**All metrics**")
     every = compared_tables.headlines(runs, labels, pairs, labels[place][0])
     three = st.column_config.NumberColumn(format="%.3f")

@@ -199,7 +199,10 @@ def test_a_comparison_tells_in_what_runs_differ(artifacts: Path, tmp_path: Path)
     )
     page = page_of(tmp_path, first, second)
     headings = re.findall(r"<h2>(.*?)</h2>", page)
-    assert headings[:2] == ["Verdicts", "Side by side"] and len(headings) == 8
+    assert headings[:3] == ["Verdicts", "Side by side", "Differences"] and len(headings) == 10
+    # The runs predict the same, so that nothing differs and the profiles are one.
+    assert "paired over" in page and "0.000 to 0.000" in page
+    assert "Difference of balanced accuracy" in page and "Sensitivity towards" in page
     assert "store-1.dir" in page and "did not read the same" in page
     assert list(data_differences([first, second])["data"]) == ["spectra store (DVC)"]
     assert list(parameter_differences([first, second])["parameter"]) == ["train.epochs"]

@@ -23,6 +23,13 @@ METRIC_NAMES = {
     "sensitivity": "sensitivity",
     "specificity": "specificity",
 }
+#: How paired differences are to be read.
+PAIRED_SAID = (
+    "Every resample of the patients is applied to both runs, so that what makes a patient hard "
+    "for both cancels out. An interval that holds zero: the runs cannot be told apart with these "
+    "patients. Values are pooled over folds. The intervals are not corrected for looking at many, "
+    "and know nothing of other TMAs."
+)
 _PLACE = ["file", "x", "y"]
 _UNKNOWN = ("", "unknown")
 

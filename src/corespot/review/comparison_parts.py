@@ -13,6 +13,7 @@ from corespot.report.html import Drawn, Part, Section
 from corespot.report.overview_tables import reliability_table
 from corespot.report.prediction_figures import reliability
 from corespot.report.verdict_badge import VERDICT_STYLES, VerdictBadge
+from corespot.review.comparison_pairs import paired_differences, profiles_over_each_other
 from corespot.review.lineage import data_differences, parameter_differences, short_names
 from corespot.review.metric_tables import CALIBRATION, METRICS, READ_AS, metric_table
 from corespot.review.reported_run import ReportedRun, told
@@ -34,8 +35,10 @@ def comparison_sections(runs: Sequence[ReportedRun]) -> list[Section]:
     sections = [
         Section("Verdicts", told(lambda: _verdicts(runs, names))),
         Section("Side by side", told(lambda: _side_by_side(runs, names))),
+        Section("Differences", told(lambda: paired_differences(runs, names))),
         Section("Folds", told(lambda: _folds(runs, names))),
         Section("Calibration", told(lambda: _calibration(runs, names))),
+        Section("Sensitivity", told(lambda: profiles_over_each_other(runs, names))),
         Section("Data versions that differ", told(lambda: _data(runs))),
         Section("Parameters that differ", told(lambda: _parameters(runs))),
     ]
