@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
-from scipy import ndimage
+from scipy import ndimage, signal
 from scipy.linalg import solveh_banded
 
 
@@ -121,3 +123,96 @@ def bin_sticks(spectra, axis, target):
         np.bincount(found[inside], weights=row[inside], minlength=target.n_bins) for row in spectra
     ]
     return np.array(rows).astype(np.float32).reshape(len(spectra), target.n_bins)
+
+
+def savgol(spectra, window, order):
+    data = spectra.astype(np.float64)
+    centre = signal.savgol_coeffs(window, order)
+    smooth = ndimage.convolve1d(data, centre, axis=1, mode="nearest")
+    for at in range(window // 2):
+        for column, first in ((at, 0), (-1 - at, data.shape[1] - window)):
+            position = at if column >= 0 else window - 1 - at
+            weights = signal.savgol_coeffs(window, order, pos=position, use="dot")
+            total = np.zeros(len(data))
+            for offset, weight in enumerate(weights):
+                total += weight * data[:, first + offset]
+            smooth[:, column] = total
+    return smooth.astype(np.float32)
+
+
+def gaussian(spectra, sigma):
+    data = spectra.astype(np.float64)
+    smooth = ndimage.gaussian_filter1d(data, sigma, axis=1, mode="nearest", truncate=4.0)
+    return smooth.astype(np.float32)
+
+
+def maxima(spectra, snr, half_window, measure):
+    highest = ndimage.maximum_filter1d(spectra, 2 * half_window + 1, axis=1, mode="nearest")
+    rises = np.ones(spectra.shape, dtype=bool)
+    rises[:, 1:] = spectra[:, 1:] > spectra[:, :-1]
+    least = snr * noise(spectra)
+    keep = (spectra == highest) & rises & (spectra > 0) & (spectra >= least[:, None])
+    if measure == "height":
+        return np.where(keep, spectra, 0.0).astype(np.float32)
+    data = spectra.astype(np.float64)
+    area = ndimage.convolve1d(data, np.ones(2 * half_window + 1), axis=1, mode="constant")
+    return np.where(keep, area, 0.0).astype(np.float32)
+
+
+def listed(spectra, axis, peaks, tolerance, measure):
+    out = np.zeros((len(spectra), peaks.n_bins), dtype=np.float32)
+    for column, mz in enumerate(peaks.mz):
+        window = spectra[:, axis.window(float(mz), tolerance)]
+        if window.shape[1] and measure == "height":
+            out[:, column] = window.max(axis=1)
+        elif window.shape[1]:
+            out[:, column] = [row.astype(np.float64).sum() for row in window]
+    return out
+
+
+def shifted(spectra, axis, ends, low, high):
+    out = np.array(spectra, copy=True)
+    position = (axis.mz - ends[0]) / (ends[1] - ends[0])
+    for row in range(len(spectra)):
+        error = low[row] + (high[row] - low[row]) * position
+        if low[row] or high[row]:
+            out[row] = np.interp(axis.mz + error * axis.mz / 1e6, axis.mz, spectra[row])
+    return out
+
+
+def peptide_rule(spectra, axis, max_ppm):
+    """Every correction on the grid scored for one spectrum after the other."""
+    spacing, proton = 1.000495, 1.007276466
+    low, high = max(500.0, axis.mz[0]), min(4000.0, axis.mz[-1])
+    n_segments = max(int((high - low) / 100.0), 1)
+    cuts = np.searchsorted(axis.mz, np.linspace(low, high, n_segments + 1))
+    pairs = [(a, b) for a, b in pairwise(cuts) if b > a]
+    angle = 2 * np.pi * (axis.mz - proton) / spacing
+    centres = np.array([axis.mz[a:b].mean() for a, b in pairs])
+    position = (centres - low) / (high - low)
+    coarse = max_ppm / max(round(max_ppm / 25), 1)
+    found = []
+    for row in spectra.astype(np.float64):
+        parts = [row[a:b] - row[a:b].mean() for a, b in pairs]
+        sums = [
+            [(part * wave[a:b]).sum() for part, (a, b) in zip(parts, pairs, strict=True)]
+            for wave in (np.cos(angle), np.sin(angle))
+        ]
+        at = (0.0, 0.0)
+        for step, reach in ((coarse, round(max_ppm / coarse)), (coarse / 5, 5), (coarse / 25, 5)):
+            span = range(-reach, reach + 1)
+            moves = sorted(
+                [(i, j) for i in span for j in span], key=lambda m: abs(m[0]) + abs(m[1])
+            )
+            best, around = -np.inf, at
+            for i, j in moves:
+                first, last = around[0] + i * step, around[1] + j * step
+                error = first + (last - first) * position
+                turn = 2 * np.pi * (error * centres / 1e6) / spacing
+                score = 0.0
+                for real, imaginary, angle_ in zip(*sums, turn, strict=True):
+                    score += real * np.cos(angle_) + imaginary * np.sin(angle_)
+                if score > best:
+                    best, at = score, (first, last)
+        found.append(at)
+    return tuple(np.array(found).reshape(-1, 2).T)

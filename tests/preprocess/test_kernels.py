@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 import slow_reference as slow
 from nasty_spectra import every_block, nasty
+from spectra_blocks import peptide_spectra
 
 from corespot.axis import MzAxis
+from corespot.preprocess.align import undo_shift
+from corespot.preprocess.align_peptides import shift_by_peptide_rule
 from corespot.preprocess.asls import AslsBaseline, asls_baseline
 from corespot.preprocess.baseline import (
     ConvolutionBaseline,
@@ -19,8 +22,11 @@ from corespot.preprocess.baseline import (
 )
 from corespot.preprocess.noise import noise_level
 from corespot.preprocess.normalize import median, rms, tic, total_ion_count
+from corespot.preprocess.peaks import pick_maxima, read_listed
 from corespot.preprocess.recipe import Recipe
 from corespot.preprocess.resample import bin_index, bin_sticks, interpolate, rebin
+from corespot.preprocess.smooth import gaussian, savitzky_golay
+from corespot.units import Tolerance
 
 BOTH = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
@@ -206,6 +212,67 @@ def test_what_is_not_contiguous_or_not_float_is_taken_as_well():
     same(noise_level(half), slow.noise(half))
 
 
+@BOTH
+@pytest.mark.parametrize("shape", [(3, 0), (9, 2), (11, 3), (41, 10), (5, 1)])
+def test_savitzky_golay(shape, dtype):
+    window, order = shape
+    for spectra in every_block(dtype):
+        ours = savitzky_golay(spectra, window=window, order=order)
+        same(ours, slow.savgol(spectra, window, order))
+
+
+@BOTH
+@pytest.mark.parametrize("sigma", [0.1, 0.7, 2.0, 5.0])
+def test_gaussian(sigma, dtype):
+    for spectra in every_block(dtype):
+        same(gaussian(spectra, sigma=sigma), slow.gaussian(spectra, sigma))
+
+
+@BOTH
+@pytest.mark.parametrize("measure", ["height", "area"])
+@pytest.mark.parametrize("half_window", [1, 5, 20])
+def test_local_maxima(half_window, measure, dtype):
+    for spectra in every_block(dtype):
+        for snr in (0.0, 3.0):
+            ours = pick_maxima(spectra, snr=snr, half_window=half_window, measure=measure)
+            same(ours, slow.maxima(spectra, snr, half_window, measure))
+
+
+@BOTH
+@pytest.mark.parametrize("measure", ["height", "area"])
+@pytest.mark.parametrize("tolerance", [Tolerance(0.3, "da"), Tolerance(60_000, "ppm")])
+def test_listed_peaks(tolerance, measure, dtype):
+    peaks = MzAxis(np.array([600, 700, 700.5, 812.3, 900, 950.0]))
+    for spectra in every_block(dtype):
+        axis = MzAxis.tof(700, 900, spectra.shape[1])
+        ours = read_listed(spectra, axis, peaks, tolerance=tolerance, measure=measure)
+        same(ours, slow.listed(spectra, axis, peaks, tolerance, measure))
+
+
+@BOTH
+def test_reading_shifted_spectra(dtype):
+    shifts = np.random.default_rng(0).uniform(-900, 900, (2, 9))
+    shifts[:, [0, 4]] = 0
+    for spectra in every_block(dtype):
+        axis = MzAxis.tof(700, 900, spectra.shape[1])
+        low, high = shifts[:, : len(spectra)].copy()
+        for ends in ((700.0, 900.0), (750.0, 760.0)):
+            ours = undo_shift(spectra, axis, ends, low, high)
+            same(ours, slow.shifted(spectra, axis, ends, low, high))
+
+
+@pytest.mark.parametrize("max_ppm", [8.0, 60.0])
+def test_peptide_rule(max_ppm):
+    axis = MzAxis.tof(650, 1400, 4000)
+    shifts = [lambda m, a=a: a + 0.01 * a * (m - 1000) / 10 for a in (-30, 0, 12, 12, 47)]
+    spectra = np.concatenate([peptide_spectra(axis, shifts, noise=3), nasty(9, 4000)])
+    low, high = shift_by_peptide_rule(spectra, axis, max_ppm=max_ppm)
+    slow_low, slow_high = slow.peptide_rule(spectra, axis, max_ppm)
+    same(low, slow_low)
+    same(high, slow_high)
+    assert np.unique(low).size > 3
+
+
 STEPS = [
     {"step": "baseline", "method": "convolution"},
     {"step": "baseline", "method": "tophat"},
@@ -214,6 +281,9 @@ STEPS = [
     {"step": "normalize", "method": "tic"},
     {"step": "normalize", "method": "rms"},
     {"step": "normalize", "method": "median"},
+    {"step": "smooth", "method": "savgol"},
+    {"step": "smooth", "method": "gaussian"},
+    {"step": "peaks", "method": "local_maxima", "measure": "area"},
     {"step": "resample", "method": "interpolate"},
     {"step": "resample", "method": "sum"},
     {"step": "resample", "method": "sticks"},

@@ -13,8 +13,9 @@ from pydantic import Field, model_validator
 
 from corespot.axis import MzAxis
 from corespot.preprocess.peaks import parse_tolerance
+from corespot.preprocess.rows import each_row, for_kernel
 from corespot.preprocess.step import DataKind, Spectra, Step, register_step
-from corespot.units import Tolerance, ppm_to_da
+from corespot.units import Tolerance
 
 FloatVector = npt.NDArray[np.float64]
 
@@ -74,11 +75,14 @@ def undo_shift(
 
     The error runs linearly from `low` ppm at ``ends[0]`` to `high` ppm at ``ends[1]`` and on.
     """
-    out = np.array(spectra, copy=True)
+    from corespot.preprocess.align_kernel import read_shifted
+
     position = (axis.mz - ends[0]) / (ends[1] - ends[0])
-    for row in np.flatnonzero((low != 0) | (high != 0)):
-        error = low[row] + (high[row] - low[row]) * position
-        out[row] = np.interp(axis.mz + ppm_to_da(error, axis.mz), axis.mz, spectra[row])
+    rows, out = for_kernel(spectra), np.empty_like(spectra)
+    mz = for_kernel(axis.mz)
+    each_row(
+        lambda part: read_shifted(rows[part], mz, position, low[part], high[part], out[part]), rows
+    )
     return out
 
 
@@ -163,4 +167,5 @@ class ReferenceAlign(Alignment):
             ]
         ).reshape(-1, 2)
         span = (float(axis.mz[0]), float(axis.mz[-1]))
-        return undo_shift(spectra, axis, span, ends[:, 0], ends[:, 1]), axis
+        low, high = np.ascontiguousarray(ends.T)
+        return undo_shift(spectra, axis, span, low, high), axis

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import ClassVar, Literal
 
@@ -11,8 +13,12 @@ from pydantic import Field
 
 from corespot.axis import MzAxis
 from corespot.preprocess.align import Alignment, FloatVector, undo_shift
+from corespot.preprocess.rows import each_row, for_kernel
 from corespot.preprocess.step import DataKind, Spectra, register_step
+from corespot.threads import over_rows
 from corespot.units import PROTON_DA, ppm_to_da
+
+FloatBlock = npt.NDArray[np.float64]
 
 #: Spacing of the clusters of peptide masses in Da.
 CLUSTER_DA = 1.000495
@@ -60,47 +66,84 @@ def shift_by_peptide_rule(
     ----------
     A grid over both ends instead of their regression; intensities instead of picked peaks.
     """
-    low, high = max(RULE_LOW, axis.mz[0]), min(RULE_HIGH, axis.mz[-1])
-    n_segments = max(int((high - low) / SEGMENT_DA), 1)
-    cuts = np.searchsorted(axis.mz, np.linspace(low, high, n_segments + 1))
-    angle = 2 * np.pi * (axis.mz - PROTON_DA) / CLUSTER_DA
-    data = spectra.astype(np.float64)
-    real = np.stack([_sums(data, np.cos(angle), a, b) for a, b in _pairs(cuts)])
-    imaginary = np.stack([_sums(data, np.sin(angle), a, b) for a, b in _pairs(cuts)])
-    centres = np.array([axis.mz[a:b].mean() for a, b in _pairs(cuts)])
-    position = (centres - low) / (high - low)
+    from corespot.preprocess.scale_kernel import phase_sums
 
-    at_low, at_high = np.zeros(len(data)), np.zeros(len(data))
+    segments = _segments(axis)
+    rows, n = for_kernel(spectra), len(spectra)
+    real, imaginary = (np.empty((n, segments.centres.size)) for _ in range(2))
+
+    def work(part: slice) -> None:
+        phase_sums(rows[part], segments.cuts, segments.weights, real[part], imaginary[part])
+
+    each_row(work, rows)
+    at = np.zeros((n, 2))
     coarse = max_ppm / max(round(max_ppm / 25), 1)
     for step, reach in ((coarse, round(max_ppm / coarse)), (coarse / 5, 5), (coarse / 25, 5)):
-        around = (at_low.copy(), at_high.copy())
-        best = np.full(len(data), -np.inf)
-        moves = [(i, j) for i in range(-reach, reach + 1) for j in range(-reach, reach + 1)]
-        # From small to large moves, so that among equals the smaller correction stays.
-        for i, j in sorted(moves, key=lambda move: abs(move[0]) + abs(move[1])):
-            first, last = around[0] + i * step, around[1] + j * step
-            score = np.zeros(len(data))
-            for segment, centre in enumerate(centres):
-                error_ppm = first + (last - first) * position[segment]
-                turn = 2 * np.pi * ppm_to_da(error_ppm, centre) / CLUSTER_DA
-                score += real[segment] * np.cos(turn) + imaginary[segment] * np.sin(turn)
-            better = score > best
-            best[better] = score[better]
-            at_low[better], at_high[better] = first[better], last[better]
-    return at_low, at_high
+        at = _better(axis, real, imaginary, at, step, reach)
+    low, high = np.ascontiguousarray(at.T)
+    return low, high
 
 
-def _pairs(cuts: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
-    return [(int(a), int(b)) for a, b in pairwise(cuts) if b > a]
+def _better(
+    axis: MzAxis, real: FloatBlock, imaginary: FloatBlock, at: FloatBlock, step: float, reach: int
+) -> FloatBlock:
+    """The best corrections around those `at`; where none is better, the same, which is the first.
+
+    Spectra that have come to the same place share the tables of what is tried from there.
+    """
+    from corespot.preprocess.align_kernel import best_moves
+
+    places, place_of = np.unique(at, axis=0, return_inverse=True)
+    best, better = np.zeros(len(at), dtype=np.int64), at.copy()
+
+    def search(one: slice) -> None:
+        tried, cosines, sines = _corrections(axis, places[one], step, reach)
+        here = np.flatnonzero(place_of == one.start)
+        best_moves(real, imaginary, here, cosines, sines, best)
+        better[here] = tried[best[here]]
+
+    over_rows(search, len(places))
+    return better
 
 
-def _sums(data: npt.NDArray[np.float64], weights: FloatVector, a: int, b: int) -> FloatVector:
-    # The mean goes first: a level does not cancel over a broken number of cluster spacings.
-    # Products and sums run per row: a matrix product would round differently with the block.
-    part = np.ascontiguousarray(data[:, a:b])
-    level = part.mean(axis=1, keepdims=True)
-    total: FloatVector = ((part - level) * weights[a:b]).sum(axis=1)
-    return total
+@dataclass(frozen=True)
+class _Segments:
+    """Where an axis is cut, and what its bins are weighed with for their phase."""
+
+    cuts: npt.NDArray[np.int64]
+    weights: FloatBlock  # cosine and sine of each bin's phase
+    centres: FloatVector
+    position: FloatVector
+
+
+@lru_cache(maxsize=2)
+def _segments(axis: MzAxis) -> _Segments:
+    low, high = max(RULE_LOW, axis.mz[0]), min(RULE_HIGH, axis.mz[-1])
+    n_segments = max(int((high - low) / SEGMENT_DA), 1)
+    cuts = np.unique(np.searchsorted(axis.mz, np.linspace(low, high, n_segments + 1)))
+    angle = 2 * np.pi * (axis.mz - PROTON_DA) / CLUSTER_DA
+    centres = np.array([axis.mz[a:b].mean() for a, b in pairwise(cuts)])
+    weights = np.stack([np.cos(angle), np.sin(angle)])
+    return _Segments(cuts, weights, centres, (centres - low) / (high - low))
+
+
+def _corrections(
+    axis: MzAxis, place: FloatBlock, step: float, reach: int
+) -> tuple[FloatBlock, FloatBlock, FloatBlock]:
+    """Errors at both ends that are tried around a place, and the turns they mean, per segment.
+
+    From small to large moves, so that among equals the smaller correction stays.
+    """
+    segments = _segments(axis)
+    steps = range(-reach, reach + 1)
+    moves = sorted(
+        ((i, j) for i in steps for j in steps), key=lambda move: abs(move[0]) + abs(move[1])
+    )
+    tried = place + np.array(moves) * step
+    first, last = tried[:, :1], tried[:, 1:]
+    error_ppm = first + (last - first) * segments.position
+    turn = 2 * np.pi * ppm_to_da(error_ppm, segments.centres) / CLUSTER_DA
+    return tried, np.cos(turn), np.sin(turn)
 
 
 @register_step

@@ -10,6 +10,7 @@ from corespot.compiled import compiled
 Rows = npt.NDArray[np.floating]
 FloatVector = npt.NDArray[np.float64]
 IntVector = npt.NDArray[np.int64]
+CellVector = npt.NDArray[np.int32]
 
 
 @compiled
@@ -67,19 +68,31 @@ def rebin_rows(spectra: Rows, right: IntVector, weight: FloatVector, moved: Rows
 
 
 @compiled
-def find_bins(mz: FloatVector, edges: FloatVector, bins: IntVector) -> None:
-    """Bin of each m/z, −1 outside, looked for from the one before it."""
-    last = edges.size - 2
+def fill_cells(edges: FloatVector, cells: CellVector) -> None:
+    """First bin that reaches into each of the equal cells that the bins' range is cut into."""
+    last, width = edges.size - 2, (edges[edges.size - 1] - edges[0]) / cells.size
     at = 0
+    for i in range(cells.size):
+        # A hair low, so that rounding never points beyond a value's bin.
+        start = edges[0] + (i - 1e-3) * width
+        while at < last and edges[at + 1] <= start:
+            at += 1
+        cells[i] = at
+
+
+@compiled
+def find_bins(mz: FloatVector, edges: FloatVector, cells: CellVector, bins: IntVector) -> None:
+    """Bin of each m/z, −1 outside: read from its cell, then looked for from there."""
+    last, low, high = edges.size - 2, edges[0], edges[edges.size - 1]
+    per_da = cells.size / (high - low)
     for i in range(mz.size):
         value = mz[i]
-        if not (value >= edges[0] and value <= edges[last + 1]):
+        if not (value >= low and value <= high):
             bins[i] = -1
             continue
+        at = int(cells[min(int((value - low) * per_da), cells.size - 1)])
         while at < last and value >= edges[at + 1]:
             at += 1
-        while at > 0 and value < edges[at]:
-            at -= 1
         bins[i] = at
 
 

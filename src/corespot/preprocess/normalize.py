@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -12,23 +13,26 @@ from corespot.axis import MzAxis
 from corespot.preprocess.rows import each_row, for_kernel
 from corespot.preprocess.step import Spectra, Step, register_step
 
+FloatVector = npt.NDArray[np.float64]
+
 #: A statistic at or below this counts as zero, and its spectrum as empty.
 FLOOR = 1e-12
 
 
-def total_ion_count(spectra: Spectra) -> npt.NDArray[np.float64]:
+def total_ion_count(spectra: Spectra) -> FloatVector:
     """Sum of absolute intensities of each row, shape (n,)."""
     return _sums(spectra, squared=False)
 
 
 def tic(spectra: Spectra, *, total: float = 1.0, floor: float = FLOOR) -> Spectra:
     """Divide by the total ion count: rows sum to `total`, all-zero rows stay zero."""
-    return _divide(spectra, total_ion_count(spectra) / total, floor)
+    return _divide(spectra, lambda rows: total_ion_count(rows) / total, floor)
 
 
 def rms(spectra: Spectra, *, floor: float = FLOOR) -> Spectra:
     """Divide by the root mean square: that of a row becomes one, all-zero rows stay zero."""
-    return _divide(spectra, np.sqrt(_sums(spectra, squared=True) / spectra.shape[1]), floor)
+    n_bins = spectra.shape[1]
+    return _divide(spectra, lambda rows: np.sqrt(_sums(rows, squared=True) / n_bins), floor)
 
 
 def median(spectra: Spectra, *, floor: float = FLOOR) -> Spectra:
@@ -36,28 +40,39 @@ def median(spectra: Spectra, *, floor: float = FLOOR) -> Spectra:
 
     Zeros are left out: in sparse spectra the median of everything is zero.
     """
+    return _divide(spectra, _median_positive, floor)
+
+
+def _sums(spectra: Spectra, *, squared: bool) -> FloatVector:
+    from corespot.preprocess.scale_kernel import ABSOLUTE, SQUARED, row_sums
+
+    kind = SQUARED if squared else ABSOLUTE
+    rows, sums = for_kernel(spectra), np.empty(len(spectra))
+    each_row(lambda part: row_sums(rows[part], kind, sums[part]), rows)
+    return sums
+
+
+def _median_positive(spectra: Spectra) -> FloatVector:
     from corespot.preprocess.noise_kernel import median_positive
 
     rows, middle = for_kernel(spectra), np.empty(len(spectra))
     each_row(lambda part: median_positive(rows[part], middle[part]), rows)
-    return _divide(spectra, middle, floor)
+    return middle
 
 
-def _sums(spectra: Spectra, *, squared: bool) -> npt.NDArray[np.float64]:
-    from corespot.preprocess.scale_kernel import row_sums
-
-    rows, sums = for_kernel(spectra), np.empty(len(spectra))
-    each_row(lambda part: row_sums(rows[part], squared, sums[part]), rows)
-    return sums
-
-
-def _divide(spectra: Spectra, by: npt.NDArray[np.float64], floor: float) -> Spectra:
+def _divide(spectra: Spectra, statistic: Callable[[Spectra], FloatVector], floor: float) -> Spectra:
+    """Divide rows by their statistic while they are in the cache from having it taken."""
     from corespot.preprocess.scale_kernel import scale_rows
 
-    usable = by > floor
-    factor = np.where(usable, 1.0 / np.where(usable, by, 1.0), 0.0)
     rows, scaled = for_kernel(spectra), np.empty(spectra.shape, dtype=np.float32)
-    each_row(lambda part: scale_rows(rows[part], factor[part], scaled[part]), rows)
+
+    def work(part: slice) -> None:
+        by = statistic(rows[part])
+        usable = by > floor
+        factor = np.where(usable, 1.0 / np.where(usable, by, 1.0), 0.0)
+        scale_rows(rows[part], factor, scaled[part])
+
+    each_row(work, rows)
     return scaled
 
 

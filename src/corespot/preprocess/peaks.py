@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import math
 import re
+from functools import lru_cache
 from typing import ClassVar, Literal, Self
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import Field, model_validator
-from scipy import ndimage
 
 from corespot.axis import MzAxis
 from corespot.preprocess.noise import noise_level
+from corespot.preprocess.rows import each_row, for_kernel
 from corespot.preprocess.step import DataKind, Spectra, Step, register_step
 from corespot.units import Tolerance
+
+IntVector = npt.NDArray[np.int64]
 
 _TOLERANCE = re.compile(r"^\s*([0-9.eE+-]+)\s*(da|ppm)\s*$", re.IGNORECASE)
 
@@ -55,16 +59,13 @@ def pick_maxima(
     measure : {"height", "area"}
         Value kept: the height, or the sum over the same window (windows of close peaks overlap).
     """
-    highest = ndimage.maximum_filter1d(spectra, 2 * half_window + 1, axis=1, mode="nearest")
-    rises = np.ones(spectra.shape, dtype=bool)
-    rises[:, 1:] = spectra[:, 1:] > spectra[:, :-1]
+    from corespot.preprocess.windows_kernel import keep_maxima
+
     least = snr * noise_level(spectra)
-    keep = (spectra == highest) & rises & (spectra > 0) & (spectra >= least[:, None])
-    if measure == "height":
-        return np.where(keep, spectra, np.float32(0))
-    data = spectra.astype(np.float64)
-    area = ndimage.convolve1d(data, np.ones(2 * half_window + 1), axis=1, mode="constant")
-    return np.where(keep, area, 0.0).astype(np.float32)
+    rows, kept = for_kernel(spectra), np.empty(spectra.shape, dtype=np.float32)
+    area = measure == "area"
+    each_row(lambda part: keep_maxima(rows[part], least[part], half_window, area, kept[part]), rows)
+    return kept
 
 
 def read_listed(
@@ -76,17 +77,21 @@ def read_listed(
     measure: Literal["height", "area"],
 ) -> Spectra:
     """Highest value, or sum, within `tolerance` of each listed m/z; zero where no bin lies."""
-    out = np.zeros((len(spectra), listed.n_bins), dtype=np.float32)
-    for column, mz in enumerate(listed.mz):
-        window = spectra[:, axis.window(float(mz), tolerance)]
-        if window.shape[1] == 0:
-            continue
-        if measure == "height":
-            out[:, column] = window.max(axis=1)
-        else:
-            # A contiguous copy: sums over strided rows would depend on the block.
-            out[:, column] = np.ascontiguousarray(window, dtype=np.float64).sum(axis=1)
+    from corespot.preprocess.scale_kernel import window_values
+
+    starts, stops = _windows(axis, listed, tolerance)
+    rows, out = for_kernel(spectra), np.empty((len(spectra), listed.n_bins), dtype=np.float32)
+    summed = measure == "area"
+    each_row(lambda part: window_values(rows[part], starts, stops, summed, out[part]), rows)
     return out
+
+
+@lru_cache(maxsize=2)
+def _windows(axis: MzAxis, listed: MzAxis, tolerance: Tolerance) -> tuple[IntVector, IntVector]:
+    """First bin of each window, and the one after its last."""
+    windows = [axis.window(float(mz), tolerance) for mz in listed.mz]
+    starts, stops = ([getattr(window, end) for window in windows] for end in ("start", "stop"))
+    return np.array(starts, dtype=np.int64), np.array(stops, dtype=np.int64)
 
 
 @register_step

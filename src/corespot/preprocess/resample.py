@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -11,6 +12,9 @@ from corespot.axis import MzAxis
 from corespot.errors import RecipeError
 from corespot.preprocess.rows import each_row, for_kernel
 from corespot.preprocess.step import DataKind, Spectra, Step, register_step
+
+#: Cells that help to find a bin; with more than a few a bin, most hold no edge.
+CELLS_A_BIN = 16
 
 
 def interpolate(spectra: Spectra, axis: MzAxis, target: MzAxis) -> Spectra:
@@ -80,7 +84,7 @@ def bin_index(axis: MzAxis, mz: npt.NDArray[np.float64]) -> npt.NDArray[np.int64
     axis : MzAxis
         The bins.
     mz : ndarray of float64, shape (k,)
-        Values; found fastest where they increase.
+        Values, in any order.
 
     Returns
     -------
@@ -90,8 +94,18 @@ def bin_index(axis: MzAxis, mz: npt.NDArray[np.float64]) -> npt.NDArray[np.int64
     from corespot.preprocess.move_kernel import find_bins
 
     bins = np.empty(mz.shape, dtype=np.int64)
-    find_bins(for_kernel(mz), for_kernel(axis.edges), bins)
+    find_bins(for_kernel(mz), for_kernel(axis.edges), _cells(axis), bins)
     return bins
+
+
+@lru_cache(maxsize=2)
+def _cells(axis: MzAxis) -> npt.NDArray[np.int32]:
+    """Where to begin to look for a bin; made once for an axis that many spectra are moved to."""
+    from corespot.preprocess.move_kernel import fill_cells
+
+    cells = np.empty(CELLS_A_BIN * axis.n_bins, dtype=np.int32)
+    fill_cells(for_kernel(axis.edges), cells)
+    return cells
 
 
 @register_step

@@ -21,10 +21,14 @@ def for_kernel(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
     Contiguous and read-only; float32, or float64 where float32 does not hold them.
     """
-    dtype = np.dtype(np.float32 if values.dtype == np.float32 else np.float64)
-    kept = np.require(values, dtype, ["C_CONTIGUOUS", "ALIGNED"]).view()
-    kept.flags.writeable = False
-    return kept
+    flags = values.flags
+    if values.dtype not in (np.float32, np.float64) or not (flags.c_contiguous and flags.aligned):
+        dtype = np.dtype(np.float32 if values.dtype == np.float32 else np.float64)
+        values = np.require(values, dtype, ["C_CONTIGUOUS", "ALIGNED"])
+    if values.flags.writeable:
+        values = values.view()
+        values.flags.writeable = False
+    return values
 
 
 def rows_a_call(n_rows: int, n_bins: int) -> int:
@@ -48,4 +52,7 @@ def each_row(
         Rows a call, instead of `rows_a_call`.
     """
     n_rows, n_bins = spectra.shape
+    if n_rows <= CALL_ROWS:
+        kernel(slice(0, n_rows))  # not worth asking how many cores there are
+        return
     over_rows(kernel, n_rows, chunk=rows or rows_a_call(n_rows, n_bins))

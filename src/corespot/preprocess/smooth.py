@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import ClassVar, Literal, Self
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import Field, model_validator
-from scipy import ndimage, signal
+from scipy import signal
 
 from corespot.axis import MzAxis
+from corespot.preprocess.rows import each_row, for_kernel
 from corespot.preprocess.step import DataKind, Spectra, Step, register_step
+
+FloatVector = npt.NDArray[np.float64]
+FloatBlock = npt.NDArray[np.float64]
 
 NO_SMOOTHING = "peak-picked data is sticks; smoothing would smear one peak into its neighbours"
 
@@ -38,27 +44,38 @@ def savitzky_golay(spectra: Spectra, *, window: int, order: int) -> Spectra:
     ----------
     Savitzky & Golay, Anal. Chem. 36, 1964 (doi:10.1021/ac60214a047).
     """
-    data = spectra.astype(np.float64)
-    half = window // 2
-    centre = signal.savgol_coeffs(window, order)
-    smooth = ndimage.convolve1d(data, centre, axis=1, mode="nearest")
-    for at in range(half):
-        for column, first in ((at, 0), (-1 - at, data.shape[1] - window)):
-            position = at if column >= 0 else window - 1 - at
-            weights = signal.savgol_coeffs(window, order, pos=position, use="dot")
-            total = np.zeros(len(data))
-            for offset, weight in enumerate(weights):
-                total += weight * data[:, first + offset]
-            smooth[:, column] = total
-    return np.asarray(smooth, dtype=np.float32)
+    centre, ends = _savgol_weights(window, order)
+    return _weigh(spectra, centre, ends)
 
 
 def gaussian(spectra: Spectra, *, sigma: float) -> Spectra:
     """Convolve with a Gaussian of `sigma` bins, cut off at four sigma."""
-    smooth = ndimage.gaussian_filter1d(
-        spectra.astype(np.float64), sigma, axis=1, mode="nearest", truncate=4.0
-    )
-    return np.asarray(smooth, dtype=np.float32)
+    reach = int(4.0 * sigma + 0.5)
+    weights = np.exp(-0.5 / (sigma * sigma) * np.arange(-reach, reach + 1) ** 2)
+    return _weigh(spectra, weights / weights.sum(), np.empty((0, 0)))
+
+
+@lru_cache(maxsize=8)
+def _savgol_weights(window: int, order: int) -> tuple[FloatVector, FloatBlock]:
+    """Weights inside, and for every bin that is nearer to an end than half a window."""
+    inside = signal.savgol_coeffs(window, order)[::-1].copy()
+    positions = [(at, window - 1 - at) for at in range(window // 2)]
+    ends = [
+        signal.savgol_coeffs(window, order, pos=position, use="dot")
+        for both in positions
+        for position in both
+    ]
+    return inside, np.array(ends)
+
+
+def _weigh(spectra: Spectra, weights: FloatVector, ends: FloatBlock) -> Spectra:
+    from corespot.preprocess.smooth_kernel import weigh_rows
+
+    # scipy's own question, on which the order of its sums depends.
+    mirrored = bool(np.all(np.abs(weights - weights[::-1]) <= np.finfo(np.float64).eps))
+    rows, smooth = for_kernel(spectra), np.empty(spectra.shape, dtype=np.float32)
+    each_row(lambda part: weigh_rows(rows[part], weights, mirrored, ends, smooth[part]), rows)
+    return smooth
 
 
 class _Smoothing(Step):

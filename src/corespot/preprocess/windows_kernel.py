@@ -215,3 +215,35 @@ def subtract_clipped(
             pad(clipped, 0, 0, below[row])
         else:
             remainder(spectra[row], clipped, above[row])
+
+
+@compiled
+def keep_maxima(
+    spectra: Rows, least: FloatVector, half_window: int, area: bool, kept: Rows
+) -> None:
+    """Keep what is highest around, rises, and reaches `least`; or the sum around it, as scipy adds.
+
+    Everything else becomes zero.
+    """
+    n_rows, n = spectra.shape
+    width = 2 * half_window + 1
+    values, spare = np.empty(n + width, spectra.dtype), np.empty(n + width, spectra.dtype)
+    negative = np.empty(n, spectra.dtype)
+    for row in range(n_rows):
+        data, out, bar = spectra[row], kept[row], least[row]
+        negate(data, negative)
+        pad(negative, half_window, half_window, values)
+        lowest = moving_least(values, spare, n + width - 1, width)
+        for i in range(n):
+            value = data[i]
+            out[i] = 0.0
+            if negative[i] == lowest[i] and value > 0 and value >= bar:
+                if i > 0 and not value > data[i - 1]:
+                    continue
+                total = np.float64(value)
+                if area:
+                    for k in range(half_window, 0, -1):
+                        left = np.float64(data[i - k]) if i >= k else 0.0
+                        right = np.float64(data[i + k]) if i + k < n else 0.0
+                        total += left + right
+                out[i] = total

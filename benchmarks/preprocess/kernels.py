@@ -1,0 +1,249 @@
+"""The compiled preprocessing steps against the best library call for each, at 27,286 bins.
+
+Peers are called on blocks that suit them (a row or two, so that their passes stay in the cache);
+they use one core, as they come. Each note says what ours does on one core, too.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from statistics import median
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pybaselines
+from benchmarks.side_by_side import Row, run, side_by_side
+from scipy import ndimage
+from scipy.linalg import solveh_banded
+
+from corespot.axis import MzAxis
+from corespot.preprocess.asls import asls_baseline
+from corespot.preprocess.baseline import convolution_baseline, snip_baseline, tophat_baseline
+from corespot.preprocess.noise import noise_level
+from corespot.preprocess.normalize import tic
+from corespot.preprocess.recipe import Recipe
+from corespot.preprocess.resample import bin_sticks, interpolate
+from corespot.threads import n_threads, one_thread
+
+N_BINS = 27_286
+N_PEAKS = 5_000
+SMOOTHNESS, ASYMMETRY = 1e6, 0.01
+
+Block = npt.NDArray[np.float32]
+
+
+def spectra(n: int, seed: int = 0) -> Block:
+    """Falling baseline, 400 peaks, noise; no two alike."""
+    rng = np.random.default_rng(seed)
+    at, peak = np.linspace(0, 1, N_BINS), np.exp(-0.5 * (np.arange(-12, 13) / 3) ** 2)
+    out = np.empty((n, N_BINS), dtype=np.float32)
+    for row in out:
+        row[:] = rng.uniform(50, 200) * np.exp(-rng.uniform(2, 5) * at) + rng.gamma(2, 2, N_BINS)
+        for top in rng.integers(12, N_BINS - 13, 400):
+            row[top - 12 : top + 13] += rng.gamma(0.5, 100) * peak
+    return out
+
+
+def each(block: Block, call: Callable[[Block], object], *, rows: int = 1) -> Callable[[], object]:
+    """`call` on a few rows at a time."""
+    return lambda: [call(block[i : i + rows]) for i in range(0, len(block), rows)]
+
+
+def compared(
+    work: str,
+    peer: tuple[str, Callable[[], object]],
+    ours: Callable[[], object],
+    n: int,
+    *,
+    rounds: int,
+    peer_share: float = 1.0,
+) -> Row:
+    """A row whose note gives spectra a second, and the ratio on one core."""
+    row = side_by_side(f"{work}, {n} spectra", peer, ours, rounds=rounds, peer_share=peer_share)
+    alone = []
+    with one_thread():
+        for _ in range(rounds):
+            started = time.perf_counter()
+            ours()
+            alone.append(time.perf_counter() - started)
+    told = [
+        f"{n / row.ours_s:,.0f} spectra/s on {n_threads()} threads",
+        f"on one: {n / median(alone):,.0f}, ratio {row.peer_s / median(alone):.1f}",
+        row.note,
+    ]
+    return replace(row, note="; ".join(text for text in told if text))
+
+
+def asls_banded(block: Block) -> None:
+    """scipy's banded Cholesky solver in the usual loop."""
+    penalty = np.zeros((3, N_BINS))
+    penalty[2], penalty[1, 1:], penalty[0, 2:] = 6, -4, 1
+    penalty[2, [0, -1]], penalty[2, [1, -2]], penalty[1, [1, -1]] = 1, 5, -2
+    penalty *= SMOOTHNESS
+    for values in block.astype(np.float64):
+        weights = np.ones(N_BINS)
+        for _ in range(51):
+            bands = penalty.copy()
+            bands[2] += weights
+            fit = solveh_banded(
+                bands, weights * values, overwrite_ab=True, overwrite_b=True, check_finite=False
+            )
+            updated = np.where(values > fit, ASYMMETRY, 1 - ASYMMETRY)
+            change = np.linalg.norm(updated - weights) / np.linalg.norm(weights)
+            weights = updated
+            if change < 1e-3:
+                break
+
+
+def convolution_scipy(block: Block) -> npt.NDArray[np.float32]:
+    low = ndimage.minimum_filter1d(block, 20, axis=1, mode="nearest")
+    smooth = ndimage.uniform_filter1d(low, 20, axis=1, mode="nearest", origin=-1)
+    return np.maximum(block - smooth, np.float32(0))
+
+
+def tophat_scipy(block: Block) -> npt.NDArray[np.float32]:
+    low = ndimage.minimum_filter1d(block, 100, axis=1, mode="nearest")
+    return block - ndimage.maximum_filter1d(low, 100, axis=1, mode="nearest", origin=-1)
+
+
+def snip_numpy(block: Block) -> npt.NDArray[np.float64]:
+    baseline = block.astype(np.float64)
+    for p in range(40, 0, -1):
+        middle = (baseline[:, : -2 * p] + baseline[:, 2 * p :]) / 2
+        baseline[:, p:-p] = np.minimum(baseline[:, p:-p], middle)
+    return baseline
+
+
+def tic_numpy(block: Block) -> npt.NDArray[np.float32]:
+    return block * (N_BINS / block.sum(axis=1, keepdims=True))
+
+
+def peak_lists(n: int) -> list[tuple[MzAxis, Block]]:
+    """Spectra of 5,000 peaks, each with m/z of its own."""
+    rng = np.random.default_rng(1)
+    return [
+        (
+            MzAxis(np.sort(rng.uniform(600, 3300, N_PEAKS))),
+            rng.gamma(1, 5, (1, N_PEAKS)).astype(np.float32),
+        )
+        for _ in range(n)
+    ]
+
+
+def rows(quick: bool) -> list[Row]:
+    rounds = 3 if quick else 5
+    n = 96 if quick else 512
+    block = spectra(n)
+    axis = MzAxis.tof(600, 3300, N_BINS)
+    target = MzAxis.tof(601, 3299, N_BINS)
+    recipe = Recipe.default()
+    peaks, bins = peak_lists(n), MzAxis.constant_ppm(600, 3300, N_BINS)
+    few = 4 if quick else 16
+    share: dict[str, Any] = {"rounds": rounds, "peer_share": few / n}
+    pybaseline = pybaselines.Baseline()
+    return [
+        compared(
+            "asymmetric least squares",
+            ("scipy solveh_banded", lambda: asls_banded(block[:few])),
+            lambda: asls_baseline(block, smoothness=SMOOTHNESS, asymmetry=ASYMMETRY),
+            n,
+            **share,
+        ),
+        compared(
+            "asymmetric least squares",
+            (
+                "pybaselines asls",
+                each(block[:few], lambda row: pybaseline.asls(row[0], SMOOTHNESS, ASYMMETRY)),
+            ),
+            lambda: asls_baseline(block, smoothness=SMOOTHNESS, asymmetry=ASYMMETRY),
+            n,
+            **share,
+        ),
+        compared(
+            "top-hat, width 100",
+            ("scipy minimum and maximum_filter1d", each(block, tophat_scipy)),
+            lambda: tophat_baseline(block, width=100),
+            n,
+            rounds=rounds,
+        ),
+        compared(
+            "SNIP, half window 40",
+            ("numpy, a pass each window", each(block[: 4 * few], snip_numpy)),
+            lambda: snip_baseline(block, half_window=40),
+            n,
+            rounds=rounds,
+            peer_share=4 * few / n,
+        ),
+        compared(
+            "SNIP, half window 40",
+            (
+                "pybaselines snip",
+                each(block[:few], lambda row: pybaseline.snip(row[0], 40, decreasing=True)),
+            ),
+            lambda: snip_baseline(block, half_window=40),
+            n,
+            **share,
+        ),
+        compared(
+            f"binning {N_PEAKS} peaks on 27,286 bins",
+            (
+                "numpy searchsorted and bincount",
+                lambda: [
+                    np.bincount(
+                        np.searchsorted(bins.edges, own.mz, side="right") - 1,
+                        weights=row[0],
+                        minlength=N_BINS,
+                    )
+                    for own, row in peaks
+                ],
+            ),
+            lambda: [bin_sticks(row, own, bins) for own, row in peaks],
+            n,
+            rounds=rounds,
+        ),
+        compared(
+            "convolution baseline, width 20",
+            ("scipy minimum and uniform_filter1d", each(block, convolution_scipy)),
+            lambda: convolution_baseline(block, width=20),
+            n,
+            rounds=rounds,
+        ),
+        compared(
+            "total ion count",
+            ("numpy, float32 sums", each(block, tic_numpy)),
+            lambda: tic(block, total=float(N_BINS)),
+            n,
+            rounds=rounds,
+        ),
+        compared(
+            "resampling, one axis",
+            ("numpy interp", each(block, lambda row: np.interp(target.mz, axis.mz, row[0]))),
+            lambda: interpolate(block, axis, target),
+            n,
+            rounds=rounds,
+        ),
+        compared(
+            "noise level",
+            (
+                "numpy median of differences",
+                each(block, lambda row: np.median(np.abs(np.diff(row, axis=1)), axis=1)),
+            ),
+            lambda: noise_level(block),
+            n,
+            rounds=rounds,
+        ),
+        compared(
+            "default recipe (convolution baseline, total ion count)",
+            ("scipy and numpy", each(block, lambda row: tic_numpy(convolution_scipy(row)))),
+            lambda: recipe.apply(block, axis, axis),
+            n,
+            rounds=rounds,
+        ),
+    ]
+
+
+if __name__ == "__main__":
+    run(rows, __doc__)
