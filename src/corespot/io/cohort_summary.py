@@ -13,10 +13,11 @@ import pandas as pd
 from corespot.cohort.labels import class_counts, label_columns, matches
 from corespot.cohort.tables import Cohort
 from corespot.cohort.tasks import Task, as_text
+from corespot.io.ahead import read_ahead
 from corespot.io.imzml import ImzMLFile
 
 #: Intensities read at once while looking for empty spectra.
-_BLOCK_VALUES = 8_000_000
+_BLOCK_VALUES = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -132,14 +133,14 @@ def _count_nonzero(measurement: ImzMLFile) -> npt.NDArray[np.int64]:
     """Intensities of each spectrum that are not zero, shape (n_spectra,)."""
     n_spectra = len(measurement)
     counts = np.zeros(n_spectra, dtype=np.int64)
+    step = max(1, _BLOCK_VALUES // max(1, int(measurement.n_points.max(initial=1))))
+    blocks = [np.arange(a, min(a + step, n_spectra)) for a in range(0, n_spectra, step)]
     if measurement.mode == "processed":
-        for i in range(n_spectra):
-            counts[i] = np.count_nonzero(measurement.spectrum(i)[1])
+        for rows, spectra in read_ahead(measurement.spectra, blocks):
+            counts[rows] = [np.count_nonzero(intensity) for _, intensity in spectra]
         return counts
-    step = max(1, _BLOCK_VALUES // max(1, int(measurement.n_points[0])))
-    for start in range(0, n_spectra, step):
-        rows = np.arange(start, min(start + step, n_spectra))
-        counts[rows] = np.count_nonzero(measurement.intensity_block(rows), axis=1)
+    for rows, block in read_ahead(measurement.intensity_block, blocks):
+        counts[rows] = np.count_nonzero(block, axis=1)
     return counts
 
 

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import numpy as np
-import numpy.typing as npt
 
 from corespot.errors import CohortError, Problem
 from corespot.io.imzml_ibd import IbdReader, ibd_path_of
-from corespot.io.imzml_index import ArrayIndex, ImzMLIndex
-from corespot.io.imzml_layout import Mask, check_layout, flag
+from corespot.io.imzml_index import ImzMLIndex
+from corespot.io.imzml_layout import Mask, check_layout
 from corespot.io.imzml_problems import ProblemLog, make_problem
 from corespot.io.imzml_terms import DTYPES
+from corespot.io.imzml_values import check_values
 from corespot.io.imzml_xml import read_index
-from corespot.progress import track
-
-# Bytes of a block of spectra while values are scanned.
-_BLOCK_BYTES = 1 << 25
 
 
 def check_imzml(path: Path | str, *, checksum: bool = True, values: bool = True) -> list[Problem]:
@@ -65,10 +60,8 @@ def check_imzml(path: Path | str, *, checksum: bool = True, values: bool = True)
     try:
         readable = check_layout(index, ibd.size, log)
         check_uuid(index, ibd, log)
-        if checksum:
-            _check_checksums(index, ibd, log)
+        _check_contents(index, ibd, readable if values else None, log, checksum=checksum)
         if values:
-            _check_values(index, ibd, readable, log)
             _ask_pyimzml(path, index, log)
     except OSError as error:
         log.add("unreadable-file", ibd_path.name, error.strerror or str(error))
@@ -94,98 +87,27 @@ def check_uuid(index: ImzMLIndex, ibd: IbdReader, log: ProblemLog) -> None:
         log.add("uuid-mismatch", index.name, found)
 
 
-def _check_checksums(index: ImzMLIndex, ibd: IbdReader, log: ProblemLog) -> None:
+def _check_contents(
+    index: ImzMLIndex, ibd: IbdReader, readable: Mask | None, log: ProblemLog, *, checksum: bool
+) -> None:
+    """Compare checksums and look at values (of `readable` spectra), at the same time."""
     stated = {name: text.strip().lower() for name, text in index.checksums.items() if text.strip()}
-    if not stated:
-        return
-    for name, digest in ibd.digests(sorted(stated)).items():
-        if digest != stated[name]:
-            found = f"the .imzML states {name} {stated[name]}, the file has {digest}"
-            log.add("checksum-mismatch", ibd.path.name, found)
-
-
-def _check_values(index: ImzMLIndex, ibd: IbdReader, readable: Mask, log: ProblemLog) -> None:
-    checks = ((index.mz, _check_mz), (index.intensity, _check_intensity))
-    for arrays, check in checks:
-        spectra = _distinct(arrays, readable)
-        for rows in track(
-            _blocks(arrays, spectra), label=f"check {index.name}", total=None, unit="blocks"
-        ):
-            try:
-                if rows.size == 1:
-                    i = int(rows[0])
-                    block = ibd.array(arrays, i, index.where(i))[np.newaxis]
-                else:
-                    block = ibd.rows(arrays, rows, index.name)
-            except CohortError as error:
-                for problem in error.problems:
-                    log.add(problem.code, problem.where, problem.found)
-                continue
-            check(index, rows, block, log)
-
-
-def _distinct(arrays: ArrayIndex, readable: Mask) -> npt.NDArray[np.int64]:
-    """One spectrum per distinct array: shared m/z is looked at once."""
-    spectra = np.flatnonzero(readable & (arrays.length > 0))
-    columns = (arrays.offset, arrays.length, arrays.dtype, arrays.compressed)
-    _, first = np.unique(np.stack([c[spectra] for c in columns], axis=1), axis=0, return_index=True)
-    return np.asarray(spectra[np.sort(first)], dtype=np.int64)
-
-
-def _blocks(arrays: ArrayIndex, spectra: npt.NDArray[np.int64]) -> Iterator[npt.NDArray[np.int64]]:
-    """Runs of spectra that can be read as one rectangular block of bounded size."""
-    if spectra.size == 0:
-        return
-    alike = (np.diff(arrays.length[spectra]) == 0) & (np.diff(arrays.dtype[spectra]) == 0)
-    alike &= ~(arrays.compressed[spectra][1:] | arrays.compressed[spectra][:-1])
-    for run in np.split(spectra, np.flatnonzero(~alike) + 1):
-        size = max(1, _BLOCK_BYTES // max(1, int(arrays.n_bytes[run[0]])))
-        for start in range(0, run.size, size):
-            yield run[start : start + size]
-
-
-def _check_mz(
-    index: ImzMLIndex, rows: npt.NDArray[np.int64], block: npt.NDArray[Any], log: ProblemLog
-) -> None:
-    finite = np.isfinite(block)
-    _flag_values(index, rows, block, ~finite, "mz-not-finite", "m/z", log)
-    _flag_values(index, rows, block, finite & (block < 0), "mz-negative", "m/z", log)
-    # Equal neighbours pass: neighbours of a float64 axis may meet when stored as float32.
-    falls = np.zeros(block.shape, dtype=bool)
-    falls[:, 1:] = block[:, 1:] < block[:, :-1]
-    _flag_values(index, rows, block, falls, "mz-unsorted", "m/z", log)
-
-
-def _check_intensity(
-    index: ImzMLIndex, rows: npt.NDArray[np.int64], block: npt.NDArray[Any], log: ProblemLog
-) -> None:
-    if block.dtype.kind == "f":
-        bad = ~np.isfinite(block)
-        _flag_values(index, rows, block, bad, "intensity-not-finite", "intensity", log)
-
-
-def _flag_values(
-    index: ImzMLIndex,
-    rows: npt.NDArray[np.int64],
-    block: npt.NDArray[Any],
-    bad: npt.NDArray[np.bool_],
-    code: str,
-    kind: str,
-    log: ProblemLog,
-) -> None:
-    if not bad.any():
-        return
-    spectra = np.zeros(len(index), dtype=bool)
-    spectra[rows] = bad.any(axis=1)
-    row_of = {int(spectrum): row for row, spectrum in enumerate(rows)}
-
-    def found(spectrum: int) -> str:
-        row = row_of[spectrum]
-        at = int(np.argmax(bad[row]))
-        before = f" after {block[row, at - 1]!s}" if code == "mz-unsorted" else ""
-        return f"{kind} value {at} is {block[row, at]!s}{before}, one of {int(bad[row].sum())}"
-
-    flag(log, index, code, spectra, found)
+    with ThreadPoolExecutor(1) as pool:
+        digests = pool.submit(ibd.digests, sorted(stated) if checksum else [])
+        found = ProblemLog()
+        try:
+            if readable is not None:
+                check_values(index, ibd, readable, found)
+            is_sound = not found
+        except OSError:
+            is_sound = False
+        for name, digest in digests.result().items():
+            if digest != stated[name]:
+                text = f"the .imzML states {name} {stated[name]}, the file has {digest}"
+                log.add("checksum-mismatch", ibd.path.name, text)
+    if readable is not None and not is_sound:
+        # Told after what was found before, and counted together with it.
+        check_values(index, ibd, readable, log)
 
 
 def _ask_pyimzml(path: Path, index: ImzMLIndex, log: ProblemLog) -> None:

@@ -86,6 +86,8 @@ class IbdReader:
 
     def digests(self, algorithms: list[str]) -> dict[str, str]:
         """Checksums of the whole file, hexadecimal, by hashlib name."""
+        if not algorithms:
+            return {}
         hashes = {name: hashlib.new(name, usedforsecurity=False) for name in algorithms}
         for chunk in track(
             self._chunks(),
@@ -192,9 +194,12 @@ class IbdReader:
         ]
         self._fill_all(runs, where)
 
-    def _chunks(self) -> Iterator[bytes]:
+    def _chunks(self) -> Iterator[memoryview]:
+        buffer = np.empty(min(_CHUNK, self.size), dtype=np.uint8)
         for start in range(0, self.size, _CHUNK):
-            yield self._bytes(start, min(_CHUNK, self.size - start), self.path.name)
+            chunk = buffer[: min(_CHUNK, self.size - start)].data
+            self._fill(_Run(start, [chunk], chunk.nbytes), self.path.name)
+            yield chunk
 
     def _bytes(self, offset: int, n_bytes: int, where: str) -> bytes:
         buffer = np.empty(n_bytes, dtype=np.uint8)

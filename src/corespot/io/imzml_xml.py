@@ -26,7 +26,7 @@ from corespot.io.imzml_scan import scan_index
 from corespot.progress import track
 
 #: Smaller files are parsed sooner than the scan is loaded.
-SCAN_FROM_BYTES = 2 << 20
+SCAN_FROM_BYTES = 1 << 20
 
 
 def read_index(path: Path) -> ImzMLIndex:

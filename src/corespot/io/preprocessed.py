@@ -15,14 +15,16 @@ import pandas as pd
 from corespot.axis import MzAxis
 from corespot.cohort.tables import Cohort
 from corespot.errors import RecipeError
+from corespot.io.ahead import read_ahead, write_behind
 from corespot.io.imzml import ImzMLFile, open_imzml
-from corespot.io.preprocessed_quality import QualityTally
+from corespot.io.preprocessed_quality import QualityTally, RawSpectrum
 from corespot.io.store import create_store
 from corespot.preprocess.common_axis import AxisChoice, RawAxis, choose_axis
 from corespot.preprocess.data_kind import KindDecision, decide_kind
 from corespot.preprocess.quality import QcTables
 from corespot.preprocess.recipe import PreprocessSettings, Recipe, ResolvedRecipe, apply_recipe
 from corespot.progress import track
+from corespot.threads import n_threads, over_rows
 
 #: Size of the largest array of one block in float64; steps hold a few of these at a time.
 BLOCK_BYTES = 16 * 2**20
@@ -70,7 +72,8 @@ def preprocess_cohort(
 ) -> QcTables:
     """Write the spectra store of a cohort; row i is row i of its spot table.
 
-    Memory is bounded by blocks of 16 MiB, whatever the cohort's size.
+    Memory is bounded by blocks of 16 MiB, whatever the cohort's size; while one is worked on, the
+    next is read and the one before is written.
 
     Parameters
     ----------
@@ -116,16 +119,15 @@ def preprocess_cohort(
         meta = _meta(settings, plan, tuple(files))
         with create_store(out, spots=spots, axis=axis, meta=meta, dtype=settings.dtype) as store:
             blocks = list(_blocks(spots, files, axis.n_bins))
-            for rows in track(blocks, label="preprocess", total=len(blocks), unit="blocks"):
-                file = files[str(spots["file"].iat[rows.start])]
-                indices = spots["spectrum"].to_numpy(dtype=np.int64)[rows]
-                if file.mode == "continuous":
-                    raw = file.intensity_block(indices)
-                    done = recipe.apply(raw, tally.raw_axis(file.mz), axis)
-                    tally.add_block(rows, raw, file.mz, done)
-                else:
-                    done = _processed_block(file, indices, recipe, axis, rows, tally)
-                store.write(rows, done)
+            spectra = spots["spectrum"].to_numpy(dtype=np.int64)
+
+            def read(rows: slice) -> _Raw:
+                return _read(files[str(spots["file"].iat[rows.start])], spectra[rows])
+
+            tracked = track(blocks, label="preprocess", total=len(blocks), unit="blocks")
+            with write_behind(store.write) as write:
+                for rows, raw in read_ahead(read, tracked):
+                    write(rows, _preprocessed(raw, rows, recipe, axis, tally))
             meta["n_empty"] = int(tally.empty.sum())
         if meta["n_empty"]:
             tell(f"{meta['n_empty']} of {len(spots)} spots are empty and stay zero")
@@ -192,23 +194,42 @@ def _blocks(spots: pd.DataFrame, files: dict[str, ImzMLFile], n_bins: int) -> It
             yield slice(first, min(first + n_rows, int(stop)))
 
 
-def _processed_block(
-    file: ImzMLFile,
-    indices: npt.NDArray[np.int64],
-    recipe: Recipe,
-    axis: MzAxis,
-    rows: slice,
-    tally: QualityTally,
+@dataclass(frozen=True)
+class _Raw:
+    """A block as it was read: intensities on the file's axis, or spectra with m/z of their own."""
+
+    file: ImzMLFile
+    indices: npt.NDArray[np.int64]
+    block: npt.NDArray[np.float32] | None
+    spectra: list[RawSpectrum]
+
+
+def _read(file: ImzMLFile, indices: npt.NDArray[np.int64]) -> _Raw:
+    if file.mode == "continuous":
+        return _Raw(file, indices, file.intensity_block(indices), [])
+    return _Raw(file, indices, None, file.spectra(indices))
+
+
+def _preprocessed(
+    raw: _Raw, rows: slice, recipe: Recipe, axis: MzAxis, tally: QualityTally
 ) -> npt.NDArray[np.float32]:
-    """Each spectrum on its own axis through the recipe."""
-    done = np.zeros((len(indices), axis.n_bins), dtype=np.float32)
-    for position, index in enumerate(indices):
-        mz, intensity = file.spectrum(int(index))
-        try:
-            done[position] = apply_recipe(recipe, mz, intensity, axis)
-        except RecipeError as error:
-            raise RecipeError(f"{file.path.name}, spectrum {index}: {error}") from None
-        tally.add_spectrum(rows.start + position, mz, intensity, done[position])
+    """The block through the recipe, counted in the tally."""
+    if raw.block is not None:
+        done = recipe.apply(raw.block, tally.raw_axis(raw.file.mz), axis)
+        tally.add_block(rows, raw.block, raw.file.mz, done)
+        return done
+    done = np.zeros((len(raw.spectra), axis.n_bins), dtype=np.float32)
+
+    def work(part: slice) -> None:
+        for i in range(part.start, part.stop):
+            try:
+                done[i] = apply_recipe(recipe, *raw.spectra[i], axis)
+            except RecipeError as error:
+                where = f"{raw.file.path.name}, spectrum {raw.indices[i]}"
+                raise RecipeError(f"{where}: {error}") from None
+
+    over_rows(work, len(done), chunk=-(-len(done) // n_threads()))
+    tally.add_spectra(rows, raw.spectra, done)
     return done
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,12 @@ from corespot.preprocess.normalize import total_ion_count
 from corespot.preprocess.quality import QcTables, summarise_tmas
 from corespot.preprocess.recipe import Recipe
 from corespot.preprocess.resample import Resample
+from corespot.preprocess.rows import each_row
 from corespot.preprocess.step import DataKind, Spectra, Step
+from corespot.threads import n_threads, over_rows
+
+#: m/z values and intensities of one spectrum, shape (n_points,) each.
+RawSpectrum = tuple[npt.NDArray[np.float64], npt.NDArray[Any]]
 
 
 class QualityTally:
@@ -66,31 +72,43 @@ class QualityTally:
         axis = self.raw_axis(mz)
         self._tic[rows] = total_ion_count(raw)
         self._noise[rows] = noise_level(raw) if self._kind == "profile" else 0.0
-        self._zeros[rows] = (done == 0).mean(axis=1)
+        self._zeros[rows] = _zero_fraction(done)
         self.empty[rows] = self._tic[rows] == 0
         for name in np.unique(self._tmas[rows]):
-            here = self._tmas[rows] == name
-            self._add(str(name), axis, raw[here], done[here])
+            here = np.flatnonzero(self._tmas[rows] == name)
+            self._raw_total(str(name), axis)[:] += _sum_of(raw, here)
+            self._done_total(str(name))[:] += _sum_of(done, here)
 
-    def add_spectrum(
+    def add_spectra(self, rows: slice, spectra: Sequence[RawSpectrum], done: Spectra) -> None:
+        """Count spectra of a processed file, each with its own m/z values and intensities."""
+        moved = np.zeros_like(done)
+
+        def look(part: slice) -> None:
+            for i in range(part.start, part.stop):
+                self._look(rows.start + i, *spectra[i], moved[i])
+
+        over_rows(look, len(spectra), chunk=-(-len(spectra) // n_threads()))
+        self._zeros[rows] = _zero_fraction(done)
+        for name in np.unique(self._tmas[rows]):
+            here = np.flatnonzero(self._tmas[rows] == name)
+            _add_rows(moved, here, self._raw_total(str(name), self._axis))
+            _add_rows(done, here, self._done_total(str(name)))
+
+    def _look(
         self,
         row: int,
         mz: npt.NDArray[np.float64],
         intensity: npt.NDArray[Any],
-        done: npt.NDArray[np.float32],
+        moved: npt.NDArray[np.float32],
     ) -> None:
-        """Count one spectrum of a processed file."""
+        """Figures of one raw spectrum, and the spectrum itself on the store's axis."""
         raw = np.asarray(intensity, dtype=np.float32)[None, :]
-        name = str(self._tmas[row])
-        self._zeros[row] = (done == 0).mean()
         if raw.size == 0:
-            self._add(name, self._axis, np.zeros((1, self._axis.n_bins), np.float32), done[None])
             return
         self._tic[row] = total_ion_count(raw)[0]
         self._noise[row] = noise_level(raw)[0] if self._kind == "profile" else 0.0
         self.empty[row] = self._tic[row] == 0
-        moved, _ = self._onto.apply(raw, MzAxis(mz), self._axis)
-        self._add(name, self._axis, moved, done[None])
+        moved[:] = self._onto.apply(raw, MzAxis(mz), self._axis)[0][0]
 
     def tables(self) -> QcTables:
         """The quality tables."""
@@ -115,12 +133,36 @@ class QualityTally:
         means = {name: total / counts[name] for name, total in self._done.items()}
         return summarise_tmas(spots, raw_means, means, self._axis, self._kind)
 
-    def _add(self, name: str, axis: MzAxis, raw: Spectra, done: Spectra) -> None:
-        key = (name, axis)
-        total = self._raw.setdefault(key, np.zeros(axis.n_bins))
-        total += raw.sum(axis=0, dtype=np.float64)
-        total = self._done.setdefault(name, np.zeros(self._axis.n_bins))
-        total += done.sum(axis=0, dtype=np.float64)
+    def _raw_total(self, name: str, axis: MzAxis) -> npt.NDArray[np.float64]:
+        return self._raw.setdefault((name, axis), np.zeros(axis.n_bins))
+
+    def _done_total(self, name: str) -> npt.NDArray[np.float64]:
+        return self._done.setdefault(name, np.zeros(self._axis.n_bins))
+
+
+def _zero_fraction(block: Spectra) -> npt.NDArray[np.float64]:
+    from corespot.io.preprocessed_quality_kernel import count_zeros
+
+    counts = np.empty(len(block), dtype=np.int64)
+    each_row(lambda part: count_zeros(block[part], counts[part]), block)
+    fraction: npt.NDArray[np.float64] = counts / block.shape[1]
+    return fraction
+
+
+def _sum_of(block: Spectra, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    total = np.zeros(block.shape[1])
+    _add_rows(block, rows, total)
+    return total
+
+
+def _add_rows(block: Spectra, rows: npt.NDArray[np.int64], total: npt.NDArray[np.float64]) -> None:
+    """Add rows one after the other; threads share the bins, so that sums are the same with any."""
+    from corespot.io.preprocessed_quality_kernel import add_rows
+
+    def work(bins: slice) -> None:
+        add_rows(block, rows, total, bins.start, bins.stop)
+
+    over_rows(work, total.size, chunk=-(-total.size // n_threads()))
 
 
 def _listed(step: Step) -> bool:

@@ -143,12 +143,16 @@ class StoreWriter:
         StoreError
             If a value is not finite or does not fit the store's number type.
         """
-        scaled = np.asarray(spectra, dtype=np.float32) * np.float32(self._scale)
-        if not np.all(np.isfinite(scaled)):
+        scaled = np.asarray(spectra, dtype=np.float32)
+        if self._scale != 1.0:
+            scaled = scaled * np.float32(self._scale)
+        # Lowest and highest are not finite if any value is not.
+        low, high = float(scaled.min(initial=0.0)), float(scaled.max(initial=0.0))
+        if not np.isfinite([low, high]).all():
             raise StoreError(
                 f"rows {rows.start}-{rows.stop}: a preprocessed intensity is not finite"
             )
-        peak = float(np.abs(scaled).max(initial=0.0))
+        peak = max(-low, high)
         if peak > self._limit:
             raise StoreError(
                 f"rows {rows.start}-{rows.stop}: intensity {peak:g} exceeds {self._limit:g}, the "
