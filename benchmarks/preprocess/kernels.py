@@ -1,7 +1,7 @@
 """The compiled preprocessing steps against the best library call for each, at 27,286 bins.
 
-Peers are called on blocks that suit them (a row or two, so that their passes stay in the cache);
-they use one core, as they come. Each note says what ours does on one core, too.
+Peers work a row at a time, which keeps their passes in the cache, into an array for the whole
+block, as ours do; they use one core, as they come. Each note says what ours does on one core, too.
 """
 
 from __future__ import annotations
@@ -26,13 +26,15 @@ from corespot.preprocess.noise import noise_level
 from corespot.preprocess.normalize import tic
 from corespot.preprocess.recipe import Recipe
 from corespot.preprocess.resample import bin_sticks, interpolate
-from corespot.threads import n_threads, one_thread
+from corespot.threads import n_threads, one_thread, over_rows
 
 N_BINS = 27_286
 N_PEAKS = 5_000
 SMOOTHNESS, ASYMMETRY = 1e6, 0.01
+BINS = MzAxis.constant_ppm(600, 3300, N_BINS)
 
 Block = npt.NDArray[np.float32]
+Peer = Callable[[], object]
 
 
 def spectra(n: int, seed: int = 0) -> Block:
@@ -47,15 +49,23 @@ def spectra(n: int, seed: int = 0) -> Block:
     return out
 
 
-def each(block: Block, call: Callable[[Block], object], *, rows: int = 1) -> Callable[[], object]:
-    """`call` on a few rows at a time."""
-    return lambda: [call(block[i : i + rows]) for i in range(0, len(block), rows)]
+def each(block: Block, call: Callable[[Block], object], *, kept: bool = True) -> Peer:
+    """`call` on one row after the other, results put together."""
+    out = np.zeros_like(block)
+
+    def work() -> None:
+        for i in range(len(block)):
+            done = call(block[i : i + 1])
+            if kept:
+                out[i] = done
+
+    return work
 
 
 def compared(
     work: str,
-    peer: tuple[str, Callable[[], object]],
-    ours: Callable[[], object],
+    peer: tuple[str, Peer],
+    ours: Peer,
     n: int,
     *,
     rounds: int,
@@ -118,7 +128,7 @@ def snip_numpy(block: Block) -> npt.NDArray[np.float64]:
 
 
 def tic_numpy(block: Block) -> npt.NDArray[np.float32]:
-    return block * (N_BINS / block.sum(axis=1, keepdims=True))
+    return block * np.float32(N_BINS / block.sum(dtype=np.float64))
 
 
 def peak_lists(n: int) -> list[tuple[MzAxis, Block]]:
@@ -133,6 +143,40 @@ def peak_lists(n: int) -> list[tuple[MzAxis, Block]]:
     ]
 
 
+def searched(mz: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    return np.searchsorted(BINS.edges, mz, side="right") - 1
+
+
+def logarithmic(mz: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """What is quick to write for bins of constant ppm; a peak near an edge may go next door."""
+    low, high = np.log(BINS.mz[[0, -1]])
+    return np.rint((np.log(mz) - low) * ((N_BINS - 1) / (high - low))).astype(np.int64)
+
+
+def binned_numpy(
+    peaks: list[tuple[MzAxis, Block]], bins: Callable[[npt.NDArray[np.float64]], npt.NDArray[Any]]
+) -> Peer:
+    out = np.zeros((len(peaks), N_BINS), dtype=np.float32)
+
+    def work() -> None:
+        for i, (axis, row) in enumerate(peaks):
+            out[i] = np.bincount(bins(axis.mz), weights=row[0], minlength=N_BINS)
+
+    return work
+
+
+def binned_ours(peaks: list[tuple[MzAxis, Block]]) -> Peer:
+    """As the reading of peak lists does: every spectrum on its own, some on every core."""
+    out = np.zeros((len(peaks), N_BINS), dtype=np.float32)
+
+    def work(part: slice) -> None:
+        for i in range(part.start, part.stop):
+            axis, row = peaks[i]
+            out[i] = bin_sticks(row, axis, BINS)[0]
+
+    return lambda: over_rows(work, len(peaks), chunk=32)
+
+
 def rows(quick: bool) -> list[Row]:
     rounds = 3 if quick else 5
     n = 96 if quick else 512
@@ -140,7 +184,7 @@ def rows(quick: bool) -> list[Row]:
     axis = MzAxis.tof(600, 3300, N_BINS)
     target = MzAxis.tof(601, 3299, N_BINS)
     recipe = Recipe.default()
-    peaks, bins = peak_lists(n), MzAxis.constant_ppm(600, 3300, N_BINS)
+    peaks = peak_lists(n)
     few = 4 if quick else 16
     share: dict[str, Any] = {"rounds": rounds, "peer_share": few / n}
     pybaseline = pybaselines.Baseline()
@@ -156,7 +200,7 @@ def rows(quick: bool) -> list[Row]:
             "asymmetric least squares",
             (
                 "pybaselines asls",
-                each(block[:few], lambda row: pybaseline.asls(row[0], SMOOTHNESS, ASYMMETRY)),
+                each(block[:few], lambda row: pybaseline.asls(row[0], SMOOTHNESS, ASYMMETRY)[0]),
             ),
             lambda: asls_baseline(block, smoothness=SMOOTHNESS, asymmetry=ASYMMETRY),
             n,
@@ -181,26 +225,23 @@ def rows(quick: bool) -> list[Row]:
             "SNIP, half window 40",
             (
                 "pybaselines snip",
-                each(block[:few], lambda row: pybaseline.snip(row[0], 40, decreasing=True)),
+                each(block[:few], lambda row: pybaseline.snip(row[0], 40, decreasing=True)[0]),
             ),
             lambda: snip_baseline(block, half_window=40),
             n,
             **share,
         ),
         compared(
-            f"binning {N_PEAKS} peaks on 27,286 bins",
-            (
-                "numpy searchsorted and bincount",
-                lambda: [
-                    np.bincount(
-                        np.searchsorted(bins.edges, own.mz, side="right") - 1,
-                        weights=row[0],
-                        minlength=N_BINS,
-                    )
-                    for own, row in peaks
-                ],
-            ),
-            lambda: [bin_sticks(row, own, bins) for own, row in peaks],
+            f"binning {N_PEAKS} peaks each",
+            ("numpy searchsorted and bincount", binned_numpy(peaks, searched)),
+            binned_ours(peaks),
+            n,
+            rounds=rounds,
+        ),
+        compared(
+            f"binning {N_PEAKS} peaks each",
+            ("numpy log and bincount, edges not exact", binned_numpy(peaks, logarithmic)),
+            binned_ours(peaks),
             n,
             rounds=rounds,
         ),
@@ -213,7 +254,7 @@ def rows(quick: bool) -> list[Row]:
         ),
         compared(
             "total ion count",
-            ("numpy, float32 sums", each(block, tic_numpy)),
+            ("numpy", each(block, tic_numpy)),
             lambda: tic(block, total=float(N_BINS)),
             n,
             rounds=rounds,
@@ -229,7 +270,7 @@ def rows(quick: bool) -> list[Row]:
             "noise level",
             (
                 "numpy median of differences",
-                each(block, lambda row: np.median(np.abs(np.diff(row, axis=1)), axis=1)),
+                each(block, lambda row: np.median(np.abs(np.diff(row[0]))), kept=False),
             ),
             lambda: noise_level(block),
             n,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
@@ -18,7 +18,12 @@ def progress_off() -> None:
 
 
 def track(
-    items: Iterable[Item], *, label: str, total: int | None = None, unit: str = "it", scale: int = 1
+    items: Iterable[Item],
+    *,
+    label: str,
+    total: int | None = None,
+    unit: str = "it",
+    scale: int | Callable[[Item], int] = 1,
 ) -> Iterator[Item]:
     """Yield `items` behind a progress bar on standard error.
 
@@ -29,11 +34,11 @@ def track(
     label : str
         What is being done, e.g. ``"preprocess"``.
     total : int, optional
-        Number of units in all; `len(items)` times `scale` when it has a length.
+        Number of units in all; `len(items)` times `scale` when both are numbers.
     unit : str
         Name of one unit (``"spectra"``).
-    scale : int
-        Units each item stands for, e.g. the spectra in a block.
+    scale : int or callable
+        Units each item stands for, e.g. the spectra in a block, or how to tell from the item.
 
     Notes
     -----
@@ -44,12 +49,13 @@ def track(
         return
     from tqdm import tqdm
 
-    if total is None and isinstance(items, Sized):
+    if total is None and isinstance(items, Sized) and isinstance(scale, int):
         total = len(items) * scale
     with tqdm(total=total, desc=label, unit=f" {unit}", leave=False) as bar:
         for item in items:
             yield item
-            bar.update(scale if total is None else min(scale, max(total - bar.n, 0)))
+            units = scale if isinstance(scale, int) else scale(item)
+            bar.update(units if total is None else min(units, max(total - bar.n, 0)))
 
 
 class Bar:

@@ -118,13 +118,19 @@ def preprocess_cohort(
         # Filled while the rows are written; create_store reads it when the store is complete.
         meta = _meta(settings, plan, tuple(files))
         with create_store(out, spots=spots, axis=axis, meta=meta, dtype=settings.dtype) as store:
-            blocks = list(_blocks(spots, files, axis.n_bins))
+            blocks = _blocks(spots, files, axis.n_bins)
             spectra = spots["spectrum"].to_numpy(dtype=np.int64)
 
             def read(rows: slice) -> _Raw:
                 return _read(files[str(spots["file"].iat[rows.start])], spectra[rows])
 
-            tracked = track(blocks, label="preprocess", total=len(blocks), unit="blocks")
+            tracked = track(
+                blocks,
+                label="preprocess",
+                total=len(spots),
+                unit="spectra",
+                scale=lambda rows: rows.stop - rows.start,
+            )
             with write_behind(store.write) as write:
                 for rows, raw in read_ahead(read, tracked):
                     write(rows, _preprocessed(raw, rows, recipe, axis, tally))

@@ -62,7 +62,13 @@ def preprocess_second(
         }
         for name, file in opened.items():
             _refuse_narrower(name, file.mz_range(), like)
-        for rows in track(list(_blocks(files)), label="second cohort", unit="blocks"):
+        for rows in track(
+            _blocks(files),
+            label="second cohort",
+            total=len(spots),
+            unit="spectra",
+            scale=lambda rows: rows.stop - rows.start,
+        ):
             name = str(files[rows.start])
             block = np.zeros((rows.stop - rows.start, like.axis.n_bins), dtype=np.float32)
             for at, index in enumerate(indices[rows]):

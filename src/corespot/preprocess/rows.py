@@ -33,6 +33,8 @@ def for_kernel(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def rows_a_call(n_rows: int, n_bins: int) -> int:
     """Rows for one call of a kernel: few enough for every core to get some."""
+    if n_rows <= CALL_ROWS:
+        return CALL_ROWS  # not worth asking how many cores there are
     rows = max(1, min(CALL_VALUES // max(n_bins, 1), -(-n_rows // n_threads())))
     return -(-rows // CALL_ROWS) * CALL_ROWS
 
@@ -53,6 +55,6 @@ def each_row(
     """
     n_rows, n_bins = spectra.shape
     if n_rows <= CALL_ROWS:
-        kernel(slice(0, n_rows))  # not worth asking how many cores there are
+        kernel(slice(0, n_rows))
         return
     over_rows(kernel, n_rows, chunk=rows or rows_a_call(n_rows, n_bins))

@@ -89,6 +89,15 @@ def running_sums(a: FloatVector, b: FloatVector, c: FloatVector, d: FloatVector)
 
 
 @compiled
+def running_sum(a: FloatVector) -> None:
+    """Add up one row."""
+    total = 0.0
+    for i in range(a.size):
+        total += a[i]
+        a[i] = total
+
+
+@compiled
 def clip(data: Rows, sums: FloatVector, width: float, floor: float) -> None:
     """Make window sums means between the row's least and the data."""
     for i in range(sums.size):
@@ -117,9 +126,8 @@ def subtract_convolution(spectra: Rows, width: int, above: Rows, below: FloatBlo
     floors = np.empty(_TOGETHER)
     for first in range(0, n_rows, _TOGETHER):
         together = min(_TOGETHER, n_rows - first)
-        for k in range(_TOGETHER):
-            # Rows that are wanting at the end repeat the last one.
-            row = spectra[min(first + k, n_rows - 1)]
+        for k in range(together):
+            row = spectra[first + k]
             pad(row, left, right, values)
             envelope = moving_least(values, spare, n + width - 1, width)
             pad(envelope[:n], right, left, envelopes[k])
@@ -132,12 +140,16 @@ def subtract_convolution(spectra: Rows, width: int, above: Rows, below: FloatBlo
         for start in range(0, n, _TILE):
             # Sums of the windows at start, start + 1, …; the first is carried on from before.
             size = min(_TILE, n - start)
-            for k in range(_TOGETHER):
+            for k in range(together):
                 entering = envelopes[k, start + width : start + width + size]
                 leaving = envelopes[k, start : start + size]
                 differences(entering, leaving, sums[k, 1:])
             more = size + 1
-            running_sums(sums[0, :more], sums[1, :more], sums[2, :more], sums[3, :more])
+            if together == _TOGETHER:
+                running_sums(sums[0, :more], sums[1, :more], sums[2, :more], sums[3, :more])
+            else:
+                for k in range(together):
+                    running_sum(sums[k, :more])
             for k in range(together):
                 data = spectra[first + k, start : start + size]
                 smooth, after = sums[k, :size], sums[k, size]
@@ -147,8 +159,6 @@ def subtract_convolution(spectra: Rows, width: int, above: Rows, below: FloatBlo
                 else:
                     remainder(data, smooth, above[first + k, start:])
                 sums[k, 0] = after
-            for k in range(together, _TOGETHER):
-                sums[k, 0] = sums[k, size]
 
 
 @compiled
