@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from corespot.cohort.positions import SpotPositions
 from corespot.errors import ModelError
+from corespot.explain import embedding as module
 from corespot.explain.embedding import _principal_components, choose_spots, embed_spots, tsne
 
 
@@ -201,3 +202,20 @@ def test_faulty_input_is_refused() -> None:
 
     with pytest.raises(ModelError, match=r"embed of Deep has shape \(30, 20, 1\)"):
         draw(spectra, core, held_out, Deep())
+
+
+def test_principal_components_are_the_same_whichever_way_they_are_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(90, 70)) * 2.0 ** -np.arange(70)
+    points -= points.mean(axis=0)
+    left, length, _ = np.linalg.svd(points, full_matrices=False)
+    by_points = _principal_components(points, 6, seed=0)
+    np.testing.assert_allclose(np.abs(by_points), np.abs(left * length)[:, :6], atol=1e-9)
+    monkeypatch.setattr(module, "_FEW", 80)
+    np.testing.assert_allclose(_principal_components(points, 6, 0), by_points, atol=1e-9)
+    monkeypatch.setattr(module, "_FEW", 10)
+    found = _principal_components(points, 6, seed=0)
+    np.testing.assert_allclose(found, by_points, atol=1e-6)
+    np.testing.assert_array_equal(found, _principal_components(points, 6, seed=0))

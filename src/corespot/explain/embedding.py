@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sklearn.manifold import TSNE
+from sklearn.utils.extmath import randomized_svd
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from corespot.cohort.positions import SpotPositions
@@ -23,6 +24,8 @@ Take = Callable[[Rows], npt.NDArray[np.float32]]
 MOST_SPOTS = 600
 _MOST_COMPONENTS = 50
 _PERPLEXITY = 30.0
+#: Up to as many points, or dimensions, all their products are taken (32 MB, a second).
+_FEW = 2000
 #: Below this many spots there are no neighbourhoods to speak of.
 _FEWEST = 5
 #: Spread of the starting positions, as scikit-learn recommends.
@@ -188,7 +191,7 @@ def tsne(activations: Floats, *, seed: int) -> Floats:
     # One thread, so that nothing hangs on their number; on a busy machine more are slower
     # (1,000 spots, two cores: 11 s with one, 38 s with two).
     with threadpool_limits(limits=1):
-        parts = _principal_components(centred / largest, min(_MOST_COMPONENTS, n, d))
+        parts = _principal_components(centred / largest, min(_MOST_COMPONENTS, n, d), seed)
         plane[:, : min(2, n, d)] = parts[:, :2]
         if n < _FEWEST:
             return plane
@@ -203,13 +206,26 @@ def tsne(activations: Floats, *, seed: int) -> Floats:
     return found.astype(np.float64)
 
 
-def _principal_components(centred: Floats, n_components: int) -> Floats:
-    """Principal components of centred points, by the products of points: they are the fewer."""
-    variance, directions = np.linalg.eigh(centred @ centred.T)
-    leading = directions[:, ::-1][:, :n_components]
-    length = np.sqrt(np.maximum(variance[::-1][:n_components], 0.0))
+def _principal_components(centred: Floats, n_components: int, seed: int = 0) -> Floats:
+    """Principal components of centred points, (n, n_components), longest first.
+
+    By the products of points where these are few, by those of dimensions where they are fewer,
+    and by a random projection where there are many of both.
+    """
+    n, d = centred.shape
+    if n <= _FEW:
+        variance, directions = np.linalg.eigh(centred @ centred.T)
+        length = np.sqrt(np.maximum(variance[::-1][:n_components], 0.0))
+        leading = directions[:, ::-1][:, :n_components]
+        parts = leading * length
+    elif d <= _FEW:
+        _, directions = np.linalg.eigh(centred.T @ centred)
+        parts = leading = centred @ directions[:, ::-1][:, :n_components]
+    else:
+        left, length, _ = randomized_svd(centred, n_components, random_state=seed)
+        leading, parts = left, left * length
     peak = leading[np.abs(leading).argmax(axis=0), np.arange(n_components)]
-    return np.asarray(leading * (length * np.where(peak < 0, -1.0, 1.0)), dtype=np.float64)
+    return np.asarray(parts * np.where(peak < 0, -1.0, 1.0), dtype=np.float64)
 
 
 def _in_place(

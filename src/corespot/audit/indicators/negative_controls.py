@@ -161,7 +161,11 @@ def _off_peak(
     bins = np.flatnonzero(mask.off_peak)
     if len(bins) > MOST_BINS:
         bins = bins[np.linspace(0, len(bins) - 1, MOST_BINS).astype(np.int64)]
-    seen = np.concatenate(list(_blocks(x, train, bins)))
+    seen = np.empty((len(train), len(bins)), dtype=np.float32)
+    filled = 0
+    for block in _blocks(x, train, bins):
+        seen[filled : filled + len(block)] = block
+        filled += len(block)
     centre = seen.mean(axis=0, dtype=np.float64).astype(np.float32)
     seen -= centre
     spread = np.sqrt(np.einsum("ij,ij->j", seen, seen) / len(seen))
@@ -171,7 +175,11 @@ def _off_peak(
         alpha=_RIDGE_PER_BIN * len(bins), class_weight="balanced", solver="cholesky", copy_X=False
     ).fit(seen, y[train])
     del seen
-    predicted = [model.predict((block - centre) / spread) for block in _blocks(x, test, bins)]
+    predicted = []
+    for block in _blocks(x, test, bins):
+        block -= centre
+        block /= spread
+        predicted.append(model.predict(block))
     return balanced_accuracy(y[test], np.concatenate(predicted))
 
 

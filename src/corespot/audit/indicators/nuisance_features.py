@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from corespot.audit.shares.peak_mask import why_no_profile
 from corespot.axis import MzAxis
 from corespot.errors import ModelError
 from corespot.preprocess.align_peptides import CLUSTER_DA
+from corespot.threads import in_threads
 from corespot.units import PROTON_DA
 
 FloatArray = npt.NDArray[np.float64]
@@ -35,8 +37,8 @@ _MOST_PERCENTILE_BINS = 1024
 _WIDEST_DA = 0.5
 #: Fewest bins of a range.
 _FEWEST_BINS = 20
-#: Values held in float32 at a time (32 MiB).
-_BLOCK_VALUES = 8_388_608
+#: Values that a thread reads at a time (4 MiB).
+_BLOCK_VALUES = 1_048_576
 
 
 def nuisance_feature_names() -> tuple[str, ...]:
@@ -83,14 +85,19 @@ def nuisance_features(x: npt.NDArray[np.floating], axis: MzAxis) -> FloatArray |
             f"{axis.n_bins} bins of {step:.2g} Da do not show the 1-Da pattern in {N_RANGES} "
             f"ranges; bins of at most {_WIDEST_DA:g} Da and {_FEWEST_BINS} of them in each range do"
         )
-    found = np.empty((len(x), N_RANGES * len(KINDS)))
-    rows = max(1, _BLOCK_VALUES // axis.n_bins)
-    for start in range(0, len(x), rows):
-        block = np.asarray(x[start : start + rows], dtype=np.float32)
-        for index, part in enumerate(ranges):
-            columns = slice(index * len(KINDS), (index + 1) * len(KINDS))
-            found[start : start + rows, columns] = _of_range(block[:, part], axis.mz[part])
-    return found
+    bounds, readings, windows, strides = _readers(axis, ranges)
+    found = np.empty((len(x), N_RANGES, len(KINDS)))
+
+    def read(rows: slice) -> None:
+        from corespot.audit.indicators.nuisance_features_kernel import read_ranges
+
+        block = np.ascontiguousarray(x[rows], dtype=np.float32)
+        read_ranges(block, bounds, readings, windows, strides, _LOW_PERCENTILE, found[rows])
+
+    step_rows = max(1, _BLOCK_VALUES // axis.n_bins)
+    in_threads(read, [slice(at, at + step_rows) for at in range(0, len(x), step_rows)])
+    n_bins = np.array([part.stop - part.start for part in ranges])
+    return _as_features(found, n_bins).reshape(len(x), N_RANGES * len(KINDS))
 
 
 def _ranges(axis: MzAxis) -> list[slice]:
@@ -100,42 +107,41 @@ def _ranges(axis: MzAxis) -> list[slice]:
     return [slice(int(a), int(b)) for a, b in pairwise(bounds)]
 
 
-def _of_range(block: npt.NDArray[np.float32], mz: FloatArray) -> FloatArray:
-    """Features of one range, (n_spots, 6); all zero where there is no intensity."""
-    n_bins = mz.size
-    phase = 2 * np.pi * (mz - PROTON_DA) / CLUSTER_DA
-    forbidden = mass_rule_distance(mz) > FORBIDDEN_FROM
-    off_rule = forbidden * (n_bins / max(int(forbidden.sum()), 1))
-    readings = np.stack([np.cos(phase), np.sin(phase), np.ones(n_bins), off_rule])
-    read = block @ readings.astype(np.float32).T
-    cosine, sine, total, forbidden_level = np.asarray(read, dtype=np.float64).T
+def _readers(axis: MzAxis, ranges: list[slice]) -> tuple[npt.NDArray[Any], ...]:
+    """Bounds of the ranges, what bins are multiplied by, windows and strides; see the kernel."""
+    phase = 2 * np.pi * (axis.mz - PROTON_DA) / CLUSTER_DA
+    forbidden = mass_rule_distance(axis.mz) > FORBIDDEN_FROM
+    off_rule = forbidden.astype(np.float64)
+    windows, strides = [], []
+    for index, part in enumerate(ranges):
+        n_bins = part.stop - part.start
+        off_rule[part] *= n_bins / max(int(forbidden[part].sum()), 1)
+        stride = max(1, n_bins // _MOST_PERCENTILE_BINS)
+        at = axis.mz[part][::stride]
+        n_windows = max(1, round((at[-1] - at[0]) / _WINDOW_DA))
+        n_windows = min(n_windows, max(1, at.size // _FEWEST_BINS))
+        parts = np.array_split(np.arange(at.size), n_windows)
+        windows += [(index, int(window[0]), int(window[-1]) + 1) for window in parts]
+        strides.append(stride)
+    bounds = [ranges[0].start, *(part.stop for part in ranges)]
+    readings = np.stack([np.cos(phase), np.sin(phase), off_rule])
+    return np.array(bounds), readings, np.array(windows), np.array(strides)
+
+
+def _as_features(found: FloatArray, n_bins: npt.NDArray[np.int64]) -> FloatArray:
+    """Features from sums, (n_spots, n_ranges, 6) both; all zero where there is no intensity."""
+    cosine, sine, total, forbidden_level, rough, low_level = np.moveaxis(found, 2, 0)
     whole = np.where(total > 0, total, np.inf)
     strength = np.hypot(cosine, sine)
-    # |x| after a running difference of the running difference; nothing of the size of x is kept.
-    second = block[:, 2:] - 2 * block[:, 1:-1] + block[:, :-2]
-    rough = np.abs(second, out=second).sum(axis=1, dtype=np.float64) * (n_bins / (n_bins - 2))
     direction = np.maximum(strength, 1e-300)
     return np.stack(
         [
             np.where(strength > 0, cosine / direction, 0.0),
             np.where(strength > 0, sine / direction, 0.0),
             strength / whole,
-            rough / whole,
+            rough * (n_bins / (n_bins - 2)) / whole,
             forbidden_level / whole,
-            _low_level(block, mz) * n_bins / whole,
+            low_level * n_bins / whole,
         ],
-        axis=1,
+        axis=2,
     )
-
-
-def _low_level(block: npt.NDArray[np.float32], mz: FloatArray) -> FloatArray:
-    """Mean over windows of their low percentile, shape (n_spots,)."""
-    stride = max(1, mz.size // _MOST_PERCENTILE_BINS)
-    values, at = block[:, ::stride], mz[::stride]
-    n_windows = max(1, round((at[-1] - at[0]) / _WINDOW_DA))
-    n_windows = min(n_windows, max(1, at.size // _FEWEST_BINS))
-    parts = np.array_split(np.arange(at.size), n_windows)
-    levels = [
-        np.percentile(values[:, part[0] : part[-1] + 1], _LOW_PERCENTILE, axis=1) for part in parts
-    ]
-    return np.asarray(np.mean(levels, axis=0), dtype=np.float64)

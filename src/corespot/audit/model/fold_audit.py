@@ -27,6 +27,7 @@ from corespot.cohort.tasks import TaskSpots
 from corespot.errors import StoreError
 from corespot.io.store import SpectraStore
 from corespot.seeding import derive_seed, generator
+from corespot.threads import in_threads
 from corespot.train.estimator import where_they_lie
 
 FloatArray = npt.NDArray[np.float64]
@@ -210,8 +211,8 @@ def mean_spectrum(store: SpectraStore, rows: Rows) -> FloatArray:
     StoreError
         If a value is not finite.
     """
-    total = np.zeros(store.axis.n_bins)
-    for start in range(0, len(rows), _BLOCK):
+
+    def summed(start: int) -> FloatArray:
         block = store.take(rows[start : start + _BLOCK])
         if not np.all(np.isfinite(block)):
             bad = rows[start + int(np.argmin(np.isfinite(block).all(axis=1)))]
@@ -219,7 +220,11 @@ def mean_spectrum(store: SpectraStore, rows: Rows) -> FloatArray:
                 f"spectrum {bad} of the store holds values that are not finite; preprocess the "
                 "cohort again, or leave that spot out"
             )
-        total += block.sum(axis=0, dtype=np.float64)
+        return np.asarray(block.sum(axis=0, dtype=np.float64))
+
+    total = np.zeros(store.axis.n_bins)
+    for part in in_threads(summed, range(0, len(rows), _BLOCK)):
+        total += part
     return total / len(rows)
 
 
