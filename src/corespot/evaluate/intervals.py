@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
@@ -17,7 +16,7 @@ Floats = npt.NDArray[np.float64]
 
 #: Metrics that get an interval.
 METRICS = (*RATES, "auc", "brier", "ece")
-#: Weights held at once while resampling the AUC; about 64 MB.
+#: Counts held at once while pairs of patients are counted; about 64 MB.
 _BLOCK = 8_000_000
 
 
@@ -140,34 +139,61 @@ def _resampled(units: Units, code: Ints, draws: Floats) -> dict[str, Floats]:
 
 
 def _resampled_auc(units: Units, code: Ints, draws: Floats) -> Floats:
-    """AUC with every unit weighted by how often its patient was drawn, one against the rest."""
+    """AUC with every unit weighted by how often its patient was drawn, one against the rest.
+
+    Units of a patient always weigh alike, so that pairs are counted between patients once, and
+    every resample weighs these counts. All sums are of half integers, hence exact.
+    """
+    n_patients = draws.shape[1]
     positives = [1] if units.n_classes == 2 else list(range(units.n_classes))
     areas = np.zeros(len(draws))
     for index in positives:
-        score = units.probability[:, index]
         is_positive = units.y == index
-        negative = np.flatnonzero(~is_positive)
-        negative = negative[np.argsort(score[negative], kind="stable")]
-        below = np.searchsorted(score[negative], score[is_positive], side="left")
-        upto = np.searchsorted(score[negative], score[is_positive], side="right")
-        for block in _blocks(len(draws), len(units)):
-            weight = draws[block]
-            w_positive = weight[:, code[is_positive]]
-            # Weight of the negatives in front of each place; ties count half.
-            ahead = np.zeros((len(weight), len(negative) + 1))
-            np.cumsum(weight[:, code[negative]], axis=1, out=ahead[:, 1:])
-            won = np.einsum("bi,bi->b", w_positive, ahead[:, below] + ahead[:, upto]) / 2
-            pairs = w_positive.sum(axis=1) * ahead[:, -1]
-            part = np.full(len(weight), np.nan)
-            np.divide(won, pairs, out=part, where=pairs > 0)
-            areas[block] += part / len(positives)
+        won = _pairs_won(units.probability[:, index], is_positive, code, n_patients)
+        drawn_won = np.einsum("bi,bi->b", draws @ won, draws)
+        sides = (
+            np.bincount(code[side], minlength=n_patients) for side in (is_positive, ~is_positive)
+        )
+        pairs = np.prod([draws @ side for side in sides], axis=0)
+        part = np.full(len(draws), np.nan)
+        np.divide(drawn_won, pairs, out=part, where=pairs > 0)
+        areas += part / len(positives)
     return areas
 
 
-def _blocks(n_bootstrap: int, n_units: int) -> Iterator[slice]:
-    size = max(1, _BLOCK // max(n_units, 1))
-    for start in range(0, n_bootstrap, size):
-        yield slice(start, min(start + size, n_bootstrap))
+def _pairs_won(
+    score: Floats, is_positive: npt.NDArray[np.bool_], code: Ints, n_patients: int
+) -> Floats:
+    """Pairs of a positive unit of one patient and a lower negative one of another; ties are ½.
+
+    Shape (n_patients, n_patients), patients of the positive units first.
+    """
+    positive, negative = np.flatnonzero(is_positive), np.flatnonzero(~is_positive)
+    won = np.zeros((n_patients, n_patients))
+    if not len(positive) or not len(negative):
+        return won
+    negative = negative[np.argsort(score[negative], kind="stable")]
+    # A negative unit at place r is lower than positive ones that have more than r in front.
+    ahead = [
+        np.searchsorted(score[negative], score[positive], side=side) for side in ("left", "right")
+    ]
+    by_patient = np.argsort(code[negative], kind="stable")
+    held, first = np.unique(code[negative][by_patient], return_index=True)
+    patients, patient = np.unique(code[positive], return_inverse=True)
+    n_places = len(negative) + 1
+    rows = max(1, _BLOCK // n_places)
+    for start in range(0, len(patients), rows):
+        here = (patient >= start) & (patient < start + rows)
+        n_rows = min(rows, len(patients) - start)
+        cell = (patient[here] - start) * n_places
+        beaten = np.zeros((n_rows, n_places))
+        for places in ahead:
+            counted = np.bincount(cell + places[here], minlength=n_rows * n_places)
+            beaten += counted.reshape(n_rows, n_places)
+        lower = np.cumsum(beaten[:, :0:-1], axis=1)[:, ::-1] / 2
+        sums = np.add.reduceat(lower[:, by_patient], first, axis=1)
+        won[patients[start : start + n_rows, None], held] = sums
+    return won
 
 
 def per_patient(
