@@ -51,12 +51,12 @@ def stored(
 
 
 def rows(quick: bool) -> list[Row]:
-    """Two classes and three, float32 and float16, with zeros and without."""
+    """Float32 and float16; where there is time, with zeros, too."""
     n_bins = 1_536 if quick else N_BINS
     rng = np.random.default_rng(1)
     cases = [("float32", 2, 0.0), ("float16", 2, 0.0)]
     if not quick:
-        cases += [("float32", 2, 0.3), ("float32", 3, 0.0)]
+        cases += [("float32", 2, 0.3)]
     measured = []
     for dtype, n_classes, zeros in cases:
         y = rng.integers(0, n_classes, N_SPOTS)
@@ -72,7 +72,7 @@ def rows(quick: bool) -> list[Row]:
             def ours(spectra: Any = spectra, y: Any = y, n: int = n_classes) -> Any:
                 return twice_u(spectra, y, n)
 
-            found = ours()[-len(asked) :, :_PEER_BINS]
+            found = twice_u(some.astype(dtype), y, n_classes)[-len(asked) :]
             np.testing.assert_array_equal(found, 2 * np.stack(peer()))
             holes = f", {zeros:.0%} zeros" if zeros else ""
             measured.append(
@@ -81,7 +81,7 @@ def rows(quick: bool) -> list[Row]:
                     f"{dtype}{holes}",
                     ("scipy mannwhitneyu, float64", peer),
                     ours,
-                    rounds=1 if quick else 3,
+                    rounds=1,
                     peer_share=_PEER_BINS / n_bins,
                 )
             )
