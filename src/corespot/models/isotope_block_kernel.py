@@ -72,52 +72,86 @@ def _mix(weight: Array, source: Array, into: Array, n: int) -> None:
 
 @compiled_freely
 def _products(left: Array, i0: int, right: Array, j0: int, n: int, total: Array) -> None:
-    """``total[d, c, t] += Σ left[d, i0 + i] right[c, j0 + i + t]``; three taps."""
+    """``total[d, c, t] += Σ left[d, i0 + i] right[c, j0 + i + t]``; three taps.
+
+    Four of `left` at a time: each value of `right` that is loaded serves four sums.
+    """
     zero = left.dtype.type(0)
-    for d in range(left.shape[0]):
-        g = left[d][i0 : i0 + n]
-        c, n_in = 0, right.shape[0]
-        while c + 2 <= n_in:
-            p, q = right[c][j0 : j0 + n + 2], right[c + 1][j0 : j0 + n + 2]
+    d, n_left = 0, left.shape[0]
+    while d + 4 <= n_left:
+        p, q = left[d][i0 : i0 + n], left[d + 1][i0 : i0 + n]
+        r, s = left[d + 2][i0 : i0 + n], left[d + 3][i0 : i0 + n]
+        for c in range(right.shape[0]):
+            x = right[c][j0 : j0 + n + 2]
             p0, p1, p2, q0, q1, q2 = zero, zero, zero, zero, zero, zero
+            r0, r1, r2, s0, s1, s2 = zero, zero, zero, zero, zero, zero
             for i in range(n):
-                p0 += g[i] * p[i]
-                p1 += g[i] * p[i + 1]
-                p2 += g[i] * p[i + 2]
-                q0 += g[i] * q[i]
-                q1 += g[i] * q[i + 1]
-                q2 += g[i] * q[i + 2]
-            total[d, c, 0] += p0
-            total[d, c, 1] += p1
-            total[d, c, 2] += p2
-            total[d, c + 1, 0] += q0
-            total[d, c + 1, 1] += q1
-            total[d, c + 1, 2] += q2
-            c += 2
-        while c < n_in:
-            p = right[c][j0 : j0 + n + 2]
+                x0, x1, x2 = x[i], x[i + 1], x[i + 2]
+                p0 += p[i] * x0
+                p1 += p[i] * x1
+                p2 += p[i] * x2
+                q0 += q[i] * x0
+                q1 += q[i] * x1
+                q2 += q[i] * x2
+                r0 += r[i] * x0
+                r1 += r[i] * x1
+                r2 += r[i] * x2
+                s0 += s[i] * x0
+                s1 += s[i] * x1
+                s2 += s[i] * x2
+            _add_three(total[d, c], p0, p1, p2)
+            _add_three(total[d + 1, c], q0, q1, q2)
+            _add_three(total[d + 2, c], r0, r1, r2)
+            _add_three(total[d + 3, c], s0, s1, s2)
+        d += 4
+    while d < n_left:
+        p = left[d][i0 : i0 + n]
+        for c in range(right.shape[0]):
+            x = right[c][j0 : j0 + n + 2]
             p0, p1, p2 = zero, zero, zero
             for i in range(n):
-                p0 += g[i] * p[i]
-                p1 += g[i] * p[i + 1]
-                p2 += g[i] * p[i + 2]
-            total[d, c, 0] += p0
-            total[d, c, 1] += p1
-            total[d, c, 2] += p2
-            c += 1
+                p0 += p[i] * x[i]
+                p1 += p[i] * x[i + 1]
+                p2 += p[i] * x[i + 2]
+            _add_three(total[d, c], p0, p1, p2)
+        d += 1
+
+
+@compiled_freely
+def _add_three(total: Array, a: float, b: float, c: float) -> None:
+    total[0] += a
+    total[1] += b
+    total[2] += c
 
 
 @compiled_freely
 def _products_of_one_tap(left: Array, i0: int, right: Array, n: int, total: Array) -> None:
     """``total[d, c] += Σ left[d, i0 + i] right[c, i]``."""
     zero = left.dtype.type(0)
-    for d in range(left.shape[0]):
-        g = left[d][i0 : i0 + n]
+    d, n_left = 0, left.shape[0]
+    while d + 4 <= n_left:
+        p, q = left[d][i0 : i0 + n], left[d + 1][i0 : i0 + n]
+        r, s = left[d + 2][i0 : i0 + n], left[d + 3][i0 : i0 + n]
         for c in range(right.shape[0]):
-            p, found = right[c], zero
+            x, p0, q0, r0, s0 = right[c], zero, zero, zero, zero
             for i in range(n):
-                found += g[i] * p[i]
-            total[d, c] += found
+                p0 += p[i] * x[i]
+                q0 += q[i] * x[i]
+                r0 += r[i] * x[i]
+                s0 += s[i] * x[i]
+            total[d, c] += p0
+            total[d + 1, c] += q0
+            total[d + 2, c] += r0
+            total[d + 3, c] += s0
+        d += 4
+    while d < n_left:
+        p = left[d][i0 : i0 + n]
+        for c in range(right.shape[0]):
+            x, p0 = right[c], zero
+            for i in range(n):
+                p0 += p[i] * x[i]
+            total[d, c] += p0
+        d += 1
 
 
 @compiled_freely
@@ -136,15 +170,16 @@ def _rectified(x: Array, low: int, high: int, into: Array) -> None:
 @compiled_freely
 def _hidden(
     x: Array, kept: Array, w1: Array, scale: Array, shift: Array, low: int, high: int,
-    r: Array, u: Array, a: Array,
+    needs_r: bool, r: Array, u: Array, a: Array,
 ) -> None:  # fmt: skip
     """First convolution `u` and its rectified normalisation `a` at positions ``low:high``.
 
-    `r` receives the rectified input at ``low - 1 : high + 1``.
+    `r` receives the rectified input at ``low - 1 : high + 1``, if it is needed.
     """
     length, n = x.shape[1], high - low
     start, stop = max(low, 0), min(high, length)
-    _rectified(x, low - 1, high + 1, r)
+    if needs_r or kept.shape[0] == 0:
+        _rectified(x, low - 1, high + 1, r)
     if kept.shape[0] > 0:
         for c in range(u.shape[0]):
             source, out = kept[c][start:stop], u[c][start - low : stop - low]
@@ -244,7 +279,8 @@ def second_convolution(
         for q0 in range(0, n_out, step):
             n = min(step, n_out - q0)
             low = stride * q0 - 1
-            _hidden(x[row], of_row, w1, scale, shift, low, low + stride * (n - 1) + 3, r, u, a)
+            high = low + stride * (n - 1) + 3
+            _hidden(x[row], of_row, w1, scale, shift, low, high, False, r, u, a)
             if stride == 1:
                 _convolve(w2, a, tile, n)
             else:
@@ -298,7 +334,7 @@ def evaluated(
             n = min(step, n_out - q0)
             low = stride * q0 - 1
             high = low + stride * (n - 1) + 3
-            _hidden(x[row], nothing, w1, scale1, shift1, low, high, r, u, a)
+            _hidden(x[row], nothing, w1, scale1, shift1, low, high, False, r, u, a)
             if stride == 1:
                 _convolve(w2, a, tile, n)
             else:
@@ -427,7 +463,8 @@ def hidden_sums(
         for q0 in range(0, n_out, step):
             n, p0 = min(step, n_out - q0), stride * q0
             m = min(length, stride * (q0 + step)) - p0
-            _hidden(x[row], u_of_row, w1, scale, shift, p0 - 1, p0 + m + 1, r, u, a)
+            low, high, needs_r = p0 - 1, p0 + m + 1, with_r.shape[0] > 0
+            _hidden(x[row], u_of_row, w1, scale, shift, low, high, needs_r, r, u, a)
             _slope_of_second(dy[row], v_of_row, by_dy, by_v, offset, q0 - 2, step + 4, dv)
             _slope_of_hidden(dv, back2, stride, a, m + 2, tap, da)
             if stride == 1:
@@ -488,7 +525,7 @@ def input_slope(
         for q0 in range(0, n_out, step):
             n, p0 = min(step, n_out - q0), stride * q0
             m = min(length, stride * (q0 + step)) - p0
-            _hidden(x[row], u_of_row, w1, scale, shift, p0 - 1, p0 + m + 1, r, u, a)
+            _hidden(x[row], u_of_row, w1, scale, shift, p0 - 1, p0 + m + 1, True, r, u, a)
             _slope_of_second(dy[row], v_of_row, by_dy, by_v, offset, q0 - 2, step + 4, dv)
             _slope_of_hidden(dv, back2, stride, a, m + 2, tap, da)
             low, high = max(0, 1 - p0), min(m + 2, length + 1 - p0)
