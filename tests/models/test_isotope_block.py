@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from corespot.models import isotope_block, registry
+from corespot.models import isotope_block, isotope_passes, registry
 from corespot.models.isotopenet import IsotopeBlock
 from corespot.models.layers import Convolution
 
@@ -145,7 +145,7 @@ def test_a_block_that_does_nothing_doubles_what_is_positive() -> None:
 
 @pytest.mark.parametrize("training", [True, False])
 def test_threads_change_nothing(training: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(isotope_block, "_SMALL", 0)
+    monkeypatch.setattr(isotope_passes, "_SMALL", 0)
     network = registry.build("isotopenet", {"dropout": 0.0}, 2000, 2).train(training)
     x = torch.rand(13, 2000)
     found = []
