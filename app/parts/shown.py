@@ -16,7 +16,7 @@ from pandas.io.formats.style import Styler
 
 from app.data.runs import LoggedRun
 from corespot.errors import CorespotError
-from corespot.report.html import Drawn
+from corespot.report.drawn import Drawn
 from corespot.report.verdict_badge import VerdictBadge, is_verdict, verdict_text
 
 P = ParamSpec("P")

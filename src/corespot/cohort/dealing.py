@@ -7,7 +7,6 @@ from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import Bounds, LinearConstraint, milp
 
 from corespot.errors import FoldError
 
@@ -149,6 +148,8 @@ def exact_cover(
     FoldError
         If a minute of search decides neither way.
     """
+    from scipy.optimize import Bounds, LinearConstraint, milp
+
     kinds, kind_of = np.unique(present, axis=0, return_inverse=True)
     kind_of = np.ravel(kind_of)
     available = np.bincount(kind_of)

@@ -8,8 +8,6 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from corespot.cohort.tasks import as_text
 from corespot.errors import FoldError
@@ -134,6 +132,9 @@ def group_spots(spots: pd.DataFrame, grouping: Grouping) -> SpotGroups:
 
 def _merge(outer: Names, inner: Names) -> tuple[Names, list[tuple[str, str]]]:
     """Join the groups of `outer` that share a unit of `inner`; name group and a shared unit."""
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
     outer_names, outer_code = np.unique(outer, return_inverse=True)
     inner_names, inner_code = np.unique(inner, return_inverse=True)
     n_outer, n_inner = len(outer_names), len(inner_names)

@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from corespot.errors import StoreError
 from corespot.evaluate.aggregate import Units, aggregate, cores_and_patients
@@ -157,6 +155,9 @@ def _slide_units(units: Units, slide: npt.NDArray[np.str_]) -> Units:
 
     Slides that share a patient are resampled together.
     """
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
     _, number = np.unique(slide, return_inverse=True)
     n_slides, n_patients = int(number.max()) + 1, int(units.patient.max()) + 1
     shape = (n_slides + n_patients,) * 2

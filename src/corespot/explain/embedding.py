@@ -8,8 +8,6 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.manifold import TSNE
-from sklearn.utils.extmath import randomized_svd
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from corespot.cohort.positions import SpotPositions
@@ -181,6 +179,8 @@ def tsne(activations: Floats, *, seed: int) -> Floats:
     seed : int
         Seed of what is random.
     """
+    from sklearn.manifold import TSNE
+
     n, d = activations.shape
     plane = np.zeros((n, 2))
     # In units of their largest deviation, activations of any size neither overflow nor vanish.
@@ -212,6 +212,8 @@ def _principal_components(centred: Floats, n_components: int, seed: int = 0) -> 
     By the products of points where these are few, by those of dimensions where they are fewer,
     and by a random projection where there are many of both.
     """
+    from sklearn.utils.extmath import randomized_svd
+
     n, d = centred.shape
     if n <= _FEW:
         variance, directions = np.linalg.eigh(centred @ centred.T)

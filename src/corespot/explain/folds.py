@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +20,9 @@ from corespot.explain.sensitivity import class_order, sensitivity_profile
 from corespot.explain.spot_map import average_spot_maps
 from corespot.io.store import SpectraStore
 from corespot.progress import track
-from corespot.train.checkpoint import LoadedModel, load_model
-from corespot.train.estimator import where_they_lie
+
+if TYPE_CHECKING:
+    from corespot.train.checkpoint import LoadedModel
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,8 @@ def explain_folds(
     StoreError
         If a fold's model is missing or was trained on another m/z axis.
     """
+    from corespot.train.checkpoint import load_model
+
     folds.check_task(task)
     profiles: dict[str, SensitivityProfile] = {}
     spot_maps: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]] = []
@@ -114,6 +118,8 @@ def explain_folds(
 
 def _places(model: str, task: TaskSpots, rows: npt.NDArray[np.int64]) -> dict[str, SpotPositions]:
     """Where spots of the task lie, if the model is to be told."""
+    from corespot.train.estimator import where_they_lie
+
     index = np.searchsorted(task.rows, rows)
     return where_they_lie(model, SpotPositions.of(task.spots.iloc[index]))
 

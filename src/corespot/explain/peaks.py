@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.signal import find_peaks
 
 from corespot.axis import MzAxis
 from corespot.explain.isotopes import isotope_neighbours
@@ -165,6 +164,8 @@ def rank_windows(
 
 
 def _find_candidates(values: FloatArray, axis: MzAxis, resolution: float) -> _Candidates:
+    from scipy.signal import find_peaks
+
     width = peak_width_da(axis, resolution)
     continuous = is_continuous(axis)
     smooth = smooth_at_peak_scale(values, axis, width) if continuous else values

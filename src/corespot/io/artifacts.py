@@ -11,15 +11,16 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
-import psutil
 
 from corespot.errors import StoreError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @contextmanager
@@ -59,6 +60,8 @@ def whole_folder(path: Path | str) -> Iterator[Path]:
 
 def _part_of(final: Path, suffix: str = "") -> Path:
     """Temporary name beside `final`; what killed processes left under such names is removed."""
+    import psutil
+
     final.parent.mkdir(parents=True, exist_ok=True)
     stem = f".{final.name}.part-"
     for leftover in final.parent.glob(f"{glob.escape(stem)}*"):
@@ -149,6 +152,8 @@ def read_table(path: Path | str) -> pd.DataFrame:
     StoreError
         If it is missing or no such table.
     """
+    import pandas as pd
+
     try:
         if Path(path).suffix == ".csv":
             return pd.read_csv(path, keep_default_na=False, na_values=[""])

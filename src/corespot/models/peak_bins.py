@@ -8,7 +8,6 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.signal import find_peaks
 from torch import Tensor, nn
 
 from corespot.errors import ModelError
@@ -139,6 +138,8 @@ def peak_windows(mean: Floats, reach: int) -> tuple[Indices, Indices, Indices]:
     reach : int
         Most bins of a window on each side of its apex.
     """
+    from scipy.signal import find_peaks
+
     framed = np.concatenate([[-np.inf], mean, [-np.inf]])
     apex = find_peaks(framed)[0].astype(np.int64) - 1
     # The lowest bin between two peaks belongs to neither.

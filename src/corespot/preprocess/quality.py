@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.interpolate import CubicSpline
 
 from corespot.axis import MzAxis
 from corespot.preprocess.step import DataKind
@@ -131,6 +130,8 @@ def mass_shift_ppm(
     n_peaks : int
         Peaks compared.
     """
+    from scipy.interpolate import CubicSpline
+
     slope = CubicSpline(axis.mz, reference).derivative()
     offsets = []
     for top in _clear_peaks(reference):

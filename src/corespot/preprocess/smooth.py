@@ -8,7 +8,6 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
-from scipy import signal
 
 from corespot.axis import MzAxis
 from corespot.preprocess.rows import each_row, for_kernel
@@ -58,6 +57,8 @@ def gaussian(spectra: Spectra, *, sigma: float) -> Spectra:
 @lru_cache(maxsize=8)
 def _savgol_weights(window: int, order: int) -> tuple[FloatVector, FloatBlock]:
     """Weights inside, and for every bin that is nearer to an end than half a window."""
+    from scipy import signal
+
     inside = signal.savgol_coeffs(window, order)[::-1].copy()
     positions = [(at, window - 1 - at) for at in range(window // 2)]
     ends = [

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 
 from corespot.report.audit_shown import AuditView
-from corespot.report.html import Drawn
+from corespot.report.drawn import Drawn
 from corespot.report.verdict_badge import VERDICT_STYLES, VerdictBadge
 
 

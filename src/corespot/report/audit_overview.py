@@ -9,7 +9,8 @@ import pandas as pd
 
 from corespot.report.audit_page import AUDIT_PAGE
 from corespot.report.audit_shown import AuditView
-from corespot.report.html import Drawn, Link
+from corespot.report.drawn import Drawn
+from corespot.report.html import Link
 from corespot.report.run_tables import RunTables
 from corespot.report.tables import as_markdown
 from corespot.report.verdict_badge import FLAGGED, VERDICT_STYLES, VerdictBadge

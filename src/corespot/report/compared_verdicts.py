@@ -8,7 +8,7 @@ from html import escape
 
 import numpy as np
 
-from corespot.report.html import Drawn
+from corespot.report.drawn import Drawn
 from corespot.report.theme import INK, MUTED
 from corespot.report.verdict_badge import VerdictBadge, is_verdict
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -17,6 +16,7 @@ from plotly.offline import get_plotlyjs
 
 from corespot.errors import StoreError
 from corespot.io.artifacts import whole_file
+from corespot.report.drawn import Drawn
 from corespot.report.page_style import PRINT_SCRIPT, STYLE
 
 
@@ -25,15 +25,6 @@ class Preformatted:
     """Text shown as typed, e.g. commands."""
 
     text: str
-
-
-class Drawn(ABC):
-    """What gives its own HTML, everything from outside escaped."""
-
-    @property
-    @abstractmethod
-    def html(self) -> str:
-        """Escaped HTML."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from corespot.report.html import Drawn
+from corespot.report.drawn import Drawn
 from corespot.report.theme import INK, apply_theme, empty_figure, plain
 from corespot.report.verdict_badge import FLAGGED, VERDICT_STYLES, VerdictStyle
 

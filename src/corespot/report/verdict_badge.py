@@ -8,7 +8,7 @@ from html import escape
 from typing import TypeGuard
 
 from corespot.audit.verdict.verdict import Word
-from corespot.report.html import Drawn
+from corespot.report.drawn import Drawn
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from functools import partial
 import pandas as pd
 
 from corespot.errors import CorespotError, StoreError
+from corespot.report.drawn import Drawn
 from corespot.report.fold_figures import fold_boxes
-from corespot.report.html import Drawn, Part, Section
+from corespot.report.html import Part, Section
 from corespot.report.overview_tables import reliability_table
 from corespot.report.prediction_figures import reliability
 from corespot.report.verdict_badge import VERDICT_STYLES, VerdictBadge

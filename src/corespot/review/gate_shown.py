@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from html import escape
 
-from corespot.report.html import Drawn
+from corespot.report.drawn import Drawn
 from corespot.review.decision import Decision, DecisionWord, History, Unreadable
 from corespot.review.evidence import AuditFound, Evidence
 from corespot.review.gate import Gate

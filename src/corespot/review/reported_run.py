@@ -10,7 +10,8 @@ from typing import Any
 
 from corespot.errors import CorespotError
 from corespot.report.audit_card import VerdictCard
-from corespot.report.html import Drawn, Part
+from corespot.report.drawn import Drawn
+from corespot.report.html import Part
 from corespot.review.metric_tables import logged_metrics
 from corespot.review.project import Project
 from corespot.review.run_record import RunRecord

@@ -8,7 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from corespot.errors import TrackingError
-from corespot.report.html import Drawn, Section, write_page
+from corespot.report.drawn import Drawn
+from corespot.report.html import Section, write_page
 from corespot.review.comparison_parts import comparison_sections
 from corespot.review.project import Project
 from corespot.review.reported_run import ReportedRun

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
-from scipy.special import gammaln, ndtr
 
 from corespot.axis import MzAxis
 from corespot.settings import Settings
@@ -167,6 +166,8 @@ def isotope_shares(mz: npt.ArrayLike, n_isotopes: int = 12) -> FloatArray:
     ndarray of float64, shape (n, n_isotopes)
         Rows sum to one up to the truncated tail.
     """
+    from scipy.special import gammaln
+
     mass = np.atleast_1d(np.asarray(mz, dtype=np.float64)) - PROTON_DA
     rate = np.maximum(0.000594 * mass - 0.03091, 1e-6)[:, None]
     k = np.arange(n_isotopes)
@@ -216,6 +217,8 @@ def render_peaks(axis: MzAxis, mz: FloatArray, area: FloatArray, fwhm: FloatArra
     -------
     ndarray of float64, shape (n_spots, n_bins)
     """
+    from scipy.special import ndtr
+
     n_spots, n_lines = mz.shape
     edges, n_bins = axis.edges, axis.n_bins
     drawn = np.zeros((n_spots, n_bins))

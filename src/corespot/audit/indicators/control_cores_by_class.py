@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import t as student
 
 from corespot.audit.applicable import NotApplicable
 from corespot.audit.permutation import Permutations, code_rows
@@ -128,6 +127,8 @@ def _interval(scores: Floats, mix: Floats, gap: float) -> tuple[float, float] | 
 
     ``None`` with fewer than three TMAs, which leave no degree of freedom.
     """
+    from scipy.stats import t as student
+
     n = len(scores)
     if n < 3:
         return None

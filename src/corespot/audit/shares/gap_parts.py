@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.interpolate import CubicSpline
-from scipy.ndimage import gaussian_filter1d
 
 from corespot.audit.applicable import NotApplicable
 from corespot.audit.shares.peak_mask import PeakMask, on_axis
@@ -208,6 +206,9 @@ def mean_derivatives(
     mean_spectrum: FloatArray, axis: MzAxis, resolution: float = DEFAULT_RESOLUTION
 ) -> tuple[FloatArray, FloatArray]:
     """First and second derivative of a lightly smoothed spectrum along m/z, each (n_bins,)."""
+    from scipy.interpolate import CubicSpline
+    from scipy.ndimage import gaussian_filter1d
+
     reach = _SMOOTHING_WIDTHS * _bins_per_peak(axis, resolution)
     spline = CubicSpline(axis.mz, gaussian_filter1d(mean_spectrum, reach, mode="nearest"))
     return np.asarray(spline(axis.mz, 1)), np.asarray(spline(axis.mz, 2))
