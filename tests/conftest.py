@@ -7,11 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from reviewed_project import Reviewed
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# The first example of a test may import scipy or compile a kernel, and machines are shared.
+settings.register_profile("corespot", deadline=None)
+settings.load_profile("corespot")
 
 
 @pytest.fixture(scope="session")
