@@ -213,8 +213,10 @@ def describe(
 
 
 def _all() -> dict[str, ModelEntry]:
-    # Every file of this package is imported once, so that adding a model is adding a file.
+    # Every file of this package is imported once, so that adding a model is adding a file; but
+    # for kernels, which are no models and bring numba along.
     package = import_module("corespot.models")
     for module in iter_modules(package.__path__):
-        import_module(f"corespot.models.{module.name}")
+        if not module.name.endswith("_kernel"):
+            import_module(f"corespot.models.{module.name}")
     return _ENTRIES
