@@ -163,7 +163,8 @@ def _ion_image(run: LoggedRun) -> None:
         image = spectra.ion_image(run, mz, tolerance)
         name = f"mean intensity within m/z {mz:.3f} ± {tolerance}"
         layer = ion_layer(image, name, percentile=99)
-        figure = tissue_explorer(here.table, [layer], here.votes, title=name, highest_px=260)
+        title = name[0].upper() + name[1:]
+        figure = tissue_explorer(here.table, [layer], here.votes, title=title, highest_px=260)
         shown.figure(figure, "ion image", alt=f"Ion image of m/z {mz:.3f} on every TMA")
 
 

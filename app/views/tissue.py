@@ -31,15 +31,15 @@ def main() -> None:
     st.title("Tissue")
     run = chosen.one_run()
     here = tissue.tissue(run)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    left, right = st.columns([1, 4], vertical_alignment="bottom")
+    with left:
         tma = _tma_box(run, here)
-        st.caption(
-            f"{len(here.table):,} spots of {len(here.votes):,} cores on {len(here.tmas)} TMAs, "
-            "every one predicted by models that were trained without its fold (mean over "
-            f"repeats). {here.right_spots:.1%} of the spots and {here.right_cores:,} of the cores "
-            "are called right.",
-            width="stretch",
-        )
+    right.caption(
+        f"{len(here.table):,} spots of {len(here.votes):,} cores on {len(here.tmas)} TMAs, every "
+        "one predicted by models that were trained without its fold (mean over repeats). "
+        f"{here.right_spots:.1%} of the spots and {here.right_cores:,} of the cores are called "
+        "right."
+    )
     _maps(run, here, tma)
     more(run, here, None if tma == _ALL else tma)
 
@@ -49,7 +49,7 @@ def _tma_box(run: LoggedRun, here: Tissue) -> str:
     tmas = [_ALL, *here.tmas] if many else list(here.tmas)
     # Maps of a large cohort take the browser longer to draw: one TMA comes first.
     first_one = int(many and len(here.table) > _MOST_AT_ONCE)
-    return st.selectbox("TMA", tmas, index=first_one, key=f"tma-{run.run_id}", width=200)
+    return st.selectbox("TMA", tmas, index=first_one, key=f"tma-{run.run_id}")
 
 
 @own_part
