@@ -17,6 +17,7 @@ import pandas as pd
 from corespot.axis import MzAxis
 from corespot.errors import StoreError
 from corespot.io.artifacts import read_json, read_table, whole_folder
+from corespot.models.spectra_rows import SpectraRows
 
 FORMAT_VERSION = 1
 DTypeName = Literal["float32", "float16"]
@@ -103,6 +104,10 @@ class SpectraStore:
     def take(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """Copy `rows` into memory as float32, shape (len(rows), n_bins)."""
         return np.asarray(self.spectra[rows], dtype=np.float32)
+
+    def rows(self, rows: npt.NDArray[np.int64]) -> SpectraRows:
+        """`take` without reading them: the numbers come from the disk when they are asked for."""
+        return SpectraRows(self.spectra, rows)
 
     def blocks(self, n_rows: int = 1024) -> Iterator[tuple[slice, npt.NDArray[np.float32]]]:
         """Yield consecutive row slices with their intensities as float32."""

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from corespot.errors import ModelError
+from corespot.models.fused_block import fused_block, is_fused
 from corespot.models.isotope_block import compiled_block, computed_by, is_served
 from corespot.models.layers import (
     Convolution,
@@ -67,10 +68,13 @@ class IsotopeBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, n_in, L) -> (B, n_out, (L - 1) // stride + 1)."""
-        if is_served(x, self.conv1.weight, self.norm1, self.norm2):
-            around = self.shortcut.weight if isinstance(self.shortcut, Convolution) else None
-            weights = self.conv1.weight, self.conv2.weight, around
-            return compiled_block(x, *weights, self.norm1, self.norm2, self.conv2.stride)
+        around = self.shortcut.weight if isinstance(self.shortcut, Convolution) else None
+        weights = self.conv1.weight, self.conv2.weight, around
+        norms = self.norm1, self.norm2
+        if is_served(x, weights[0], *norms):
+            return compiled_block(x, *weights, *norms, self.conv2.stride)
+        if is_fused(x, weights[0], *norms):
+            return fused_block(x, *weights, *norms, self.conv2.stride)
         h = self.norm1(self.conv1(functional.relu(x)))
         h = self.norm2(self.conv2(functional.relu(h)))
         result: Tensor = h + self.shortcut(x)
@@ -116,6 +120,8 @@ class IsotopeNet(nn.Module):
 
     #: Its convolutions are so narrow that bfloat16 on a CPU costs accuracy for little time.
     bf16_pays_on_cpu = False
+    #: A step has fixed shapes and reads nothing back: a GPU can replay it.
+    steps_as_graph = True
 
     def __init__(self, config: IsotopeNetConfig, n_bins: int, n_classes: int) -> None:
         super().__init__()

@@ -88,6 +88,10 @@ class ResidualNet(nn.Module):
 
     #: Its convolutions are wide enough for the bfloat16 matrix units of recent CPUs.
     bf16_pays_on_cpu = True
+    #: A step has fixed shapes and reads nothing back: a GPU can replay it.
+    steps_as_graph = True
+    #: On a GPU a compiler joins rectifiers and normalisations, which do little but carry.
+    compile_on_gpu = True
 
     def __init__(self, config: ResidualNetConfig, n_bins: int, n_classes: int) -> None:
         super().__init__()

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import numpy.typing as npt
 
 from corespot.errors import ModelError
+from corespot.models.spectra_rows import SpectraRows
 
 _BLOCK_VALUES = 16_000_000
 
 
 def check_spectra(
-    spectra: npt.ArrayLike, n_features: int | None = None
+    spectra: npt.ArrayLike | SpectraRows, n_features: int | None = None
 ) -> npt.NDArray[np.floating]:
     """Check that `spectra` is a finite matrix of the expected width; memory maps stay mapped.
 
     Parameters
     ----------
-    spectra : array-like, shape (n_spots, n_bins)
+    spectra : array-like or SpectraRows, shape (n_spots, n_bins)
         Intensities.
     n_features : int, optional
         Number of bins the estimator was fitted on.
@@ -25,14 +28,17 @@ def check_spectra(
     Returns
     -------
     ndarray, shape (n_spots, n_bins)
-        The same numbers, floating point; no copy if they are so already.
+        The same numbers, floating point; no copy if they are so already. Rows of a store stay
+        rows of a store.
 
     Raises
     ------
     ModelError
         If it is no matrix, empty, not numeric, not finite, or of another width.
     """
-    x = spectra if isinstance(spectra, np.ndarray) else np.asarray(spectra)
+    # Rows of a store answer to all that is asked of an array here and by those that get them.
+    mapped = cast("npt.NDArray[np.floating]", spectra)
+    x = mapped if isinstance(spectra, np.ndarray | SpectraRows) else np.asarray(spectra)
     if x.ndim != 2 or 0 in x.shape:
         raise ModelError(
             f"expected spectra of shape (n_spots, n_bins), got shape {x.shape}; a single spectrum "

@@ -121,6 +121,9 @@ def cross_validate(
     folds.check_task(task)
     labels = np.asarray(task.classes)[task.y]
     places = SpotPositions.of(task.spots) if entry(model).is_spatial else None
+    # A network of single spectra holds them on its device itself, or streams what does not fit.
+    streams = entry(model).is_network and places is None
+    read: Callable[[npt.NDArray[np.int64]], Any] = store.rows if streams else store.take
     for fold in folds:
         train, test = (
             np.searchsorted(task.rows, rows) for rows in (fold.train_rows, fold.test_rows)
@@ -131,7 +134,7 @@ def cross_validate(
             seed=derive_seed(seed, task.name, model, fold.repeat, fold.index) % 2**31,
             device=device,
         )
-        x_train, x_test = store.take(fold.train_rows), store.take(fold.test_rows)
+        x_train, x_test = read(fold.train_rows), read(fold.test_rows)
         at_train, at_test = (
             {} if places is None else {"positions": places.take(part)} for part in (train, test)
         )

@@ -1,10 +1,10 @@
-"""Spectra where the network is: resident on the device if they fit, else read batch by batch."""
+"""Spectra where the network is: resident on the device if they fit, else streamed to it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 
 from corespot.errors import ModelError
+from corespot.models.spectra_rows import SpectraRows
+from corespot.train.streaming import RowReader, held_dtype, stream
 
 Spectra = npt.NDArray[np.floating]
 
@@ -47,8 +49,8 @@ class Held:
 
     Parameters
     ----------
-    spectra : Tensor, shape (n_held, n_bins)
-        On the device, unscaled.
+    spectra : Tensor of float32 or float16, shape (n_held, n_bins)
+        On the device, unscaled, in the number type of their store.
     rows : Tensor of int64, shape (n_spots,)
         Rows meant, on the same device.
     """
@@ -71,9 +73,11 @@ def hold_on(spectra: Spectra, device: torch.device) -> Held | None:
 class DeviceSpectra:
     """Spectra of one data set, multiplied by a factor and served as float32 batches on a device.
 
+    What is resident, streamed or held in half floats makes no difference to the numbers.
+
     Parameters
     ----------
-    spectra : ndarray, shape (n_spots, n_bins)
+    spectra : ndarray or SpectraRows, shape (n_spots, n_bins)
         Finite intensities, in memory or memory-mapped.
     device : torch.device
         Where the batches are wanted.
@@ -81,6 +85,7 @@ class DeviceSpectra:
         Factor applied to every batch.
     resident : bool, optional
         Whether to hold everything on the device; by default if it fits half the free memory.
+        Spectra stored as float16 are held so, and cast batch by batch.
     held : Held, optional
         The same spectra where they are on the device already.
     """
@@ -96,9 +101,9 @@ class DeviceSpectra:
     ) -> None:
         self.device, self.scale = device, scale
         self.shape = spectra.shape
-        self._source = spectra
         self._held: Tensor | None = None
         self._rows: Tensor | None = None
+        self._reader: RowReader | None = None
         if held is not None:
             where = held.spectra.device
             # "cuda" is the device that is current, which its tensors call "cuda:0".
@@ -111,6 +116,8 @@ class DeviceSpectra:
             self._held, self._rows = held.spectra, held.rows
         elif resident if resident is not None else _fits(spectra, device):
             self._held = _hold(spectra, device)
+        else:
+            self._reader = RowReader(spectra, device)
 
     def __len__(self) -> int:
         return int(self.shape[0])
@@ -122,28 +129,49 @@ class DeviceSpectra:
 
     def batch(self, rows: npt.NDArray[np.int64]) -> Tensor:
         """Scaled spectra of `rows`, (len(rows), n_bins) float32."""
-        if self._held is not None:
-            index = torch.from_numpy(rows).to(self.device, non_blocking=True)
-            if self._rows is not None:
-                index = self._rows[index]
-            return self._held.index_select(0, index).mul_(self.scale)
-        # Reading in file order keeps a memory map from seeking back and forth.
-        order = np.argsort(rows, kind="stable")
-        block = np.empty((len(rows), self.shape[1]), dtype=np.float32)
-        block[order] = self._source[rows[order]]
-        return torch.from_numpy(block).to(self.device).mul_(self.scale)
+        if self._reader is not None:
+            return self._scaled(self._reader.read(rows).to(self.device))
+        return self.batch_at(torch.from_numpy(rows).to(self.device, non_blocking=True))
+
+    def batch_at(self, index: Tensor) -> Tensor:
+        """`batch` of rows that are on the device themselves; for resident spectra."""
+        assert self._held is not None, "only resident spectra are found by a tensor of rows"
+        chosen = index if self._rows is None else self._rows[index]
+        return self._scaled(self._held.index_select(0, chosen))
+
+    def in_turn(self, batches: Iterable[npt.NDArray[np.int64]]) -> Iterator[Tensor]:
+        """`batch` of each of `batches`; what is not resident is read ahead meanwhile."""
+        if self._reader is None:
+            yield from map(self.batch, batches)
+        else:
+            yield from map(self._scaled, stream(self._reader, batches, self.device))
 
     def batches(self, batch_size: int) -> Iterator[tuple[slice, Tensor]]:
         """All spectra in order, as (rows, scaled batch)."""
-        for start in range(0, len(self), batch_size):
-            rows = slice(start, min(start + batch_size, len(self)))
-            if self._held is not None and self._rows is not None:
-                yield rows, self._held.index_select(0, self._rows[rows]).mul_(self.scale)
-            elif self._held is not None:
-                yield rows, self._held[rows] * self.scale
-            else:
-                block = np.array(self._source[rows], dtype=np.float32)
-                yield rows, torch.from_numpy(block).to(self.device).mul_(self.scale)
+        parts = [
+            slice(start, min(start + batch_size, len(self)))
+            for start in range(0, len(self), batch_size)
+        ]
+        if self._held is None:
+            rows = (np.arange(part.start, part.stop) for part in parts)
+            yield from zip(parts, self.in_turn(rows), strict=True)
+        elif self._rows is not None:
+            for part in parts:
+                yield part, self._scaled(self._held.index_select(0, self._rows[part]))
+        else:
+            for part in parts:
+                yield part, self._held[part].float() * self.scale
+
+    def _scaled(self, fresh: Tensor) -> Tensor:
+        """Cast and scale a batch that nobody else looks at."""
+        return fresh.float().mul_(self.scale)
+
+
+def in_turn(examples: Examples, batches: Iterable[npt.NDArray[np.int64]]) -> Iterator[Tensor]:
+    """The examples of each of `batches`; spectra that are not resident are read ahead."""
+    if isinstance(examples, DeviceSpectra):
+        return examples.in_turn(batches)
+    return map(examples.batch, batches)
 
 
 def choose_device(name: str | None) -> torch.device:
@@ -167,6 +195,13 @@ def choose_device(name: str | None) -> torch.device:
     return device
 
 
+def take_rows(spectra: Spectra, rows: npt.NDArray[np.int64]) -> Spectra:
+    """Some of the spectra; rows of a store stay unread."""
+    if isinstance(spectra, SpectraRows):
+        return cast("Spectra", spectra.take(rows))
+    return spectra[rows]
+
+
 def root_mean_square(spectra: Spectra) -> float:
     """Root mean square intensity, summed in float64 block by block.
 
@@ -186,19 +221,28 @@ def root_mean_square(spectra: Spectra) -> float:
 
 
 def _fits(spectra: Spectra, device: torch.device) -> bool:
-    needed = spectra.size * 4
+    needed = spectra.size * held_dtype(spectra).itemsize
     if device.type == "cuda":
         return bool(needed <= _SHARE * torch.cuda.mem_get_info(device)[0])
-    shared_already = spectra.dtype == np.float32 and not isinstance(spectra, np.memmap)
-    return shared_already or bool(needed <= _SHARE * psutil.virtual_memory().available)
+    return _is_plain(spectra) or bool(needed <= _SHARE * psutil.virtual_memory().available)
+
+
+def _is_plain(spectra: Spectra) -> bool:
+    """Whether they are in memory already, as they would be held."""
+    in_memory = isinstance(spectra, np.ndarray) and not isinstance(spectra, np.memmap)
+    return in_memory and spectra.dtype in (np.float32, np.float16)
 
 
 def _hold(spectra: Spectra, device: torch.device) -> Tensor:
-    plain = spectra.dtype == np.float32 and not isinstance(spectra, np.memmap)
-    if device.type == "cpu" and plain and spectra.flags.writeable and spectra.flags.c_contiguous:
-        return torch.from_numpy(spectra)  # shares the memory; batches are copies
-    held = torch.empty(spectra.shape, dtype=torch.float32, device=device)
+    if device.type == "cpu" and _is_plain(spectra):
+        flags = spectra.flags
+        if flags.writeable and flags.c_contiguous:
+            return torch.from_numpy(spectra)  # shares the memory; batches are copies
+    reader = RowReader(spectra, device)
+    held = torch.empty(spectra.shape, dtype=reader.dtype, device=device)
     step = max(1, _BLOCK_VALUES // spectra.shape[1])
-    for start in range(0, len(spectra), step):
-        held[start : start + step].copy_(torch.from_numpy(np.array(spectra[start : start + step])))
+    starts = range(0, len(spectra), step)
+    rows = (np.arange(start, min(start + step, len(spectra))) for start in starts)
+    for start, block in zip(starts, stream(reader, rows, device), strict=True):
+        held[start : start + step].copy_(block, non_blocking=True)
     return held

@@ -26,7 +26,14 @@ from corespot.models.spectra_input import check_labels, check_spectra
 from corespot.seeding import derive_seed
 from corespot.settings import Settings
 from corespot.train.allocator import keep_freed_memory
-from corespot.train.data import DeviceSpectra, Held, Spectra, choose_device, root_mean_square
+from corespot.train.data import (
+    DeviceSpectra,
+    Held,
+    Spectra,
+    choose_device,
+    root_mean_square,
+    take_rows,
+)
 from corespot.train.fit_inputs import Told, Watched, split_validation, use_bf16
 from corespot.train.gradient import Output, mean_gradients
 from corespot.train.loop import PREDICT_BATCH, Labelled, OnEpoch, TrainSettings, train_network
@@ -138,7 +145,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             keep_freed_memory()
         bf16 = use_bf16(settings.precision, device, entry(self.model_name).model)
         self.device_, self.precision_ = str(device), "bf16" if bf16 else "float32"
-        fitted_on = x if len(train) == len(x) else x[train]
+        fitted_on = x if len(train) == len(x) else take_rows(x, train)
         self.input_scale_ = 1.0 / root_mean_square(fitted_on)
         # The caller's random state stays untouched, and cuDNN picks reproducible algorithms.
         with (
@@ -148,7 +155,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             torch.manual_seed(derive_seed(seed, "weights"))
             network = build(self.model_name, config, self.n_features_in_, n_classes)
             if hasattr(network, "prepare"):
-                network.prepare(fitted_on, told.y[train], self.input_scale_)
+                network.prepare(np.asarray(fitted_on), told.y[train], self.input_scale_)
             self.network_: nn.Module = network.to(device)
             self.history_ = train_network(
                 self.network_,
@@ -164,6 +171,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 term=None
                 if told.penalty is None
                 else partial(told.penalty, scale=self.input_scale_),
+                facts=self.facts_,
             )
         told_by_network = {**getattr(network, "about", {}), **getattr(network, "found", {})}
         self.facts_ = {**told_by_network, **self.facts_}
@@ -195,16 +203,19 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self, x: Spectra, positions: SpotPositions | None, held: Held | None = None
     ) -> Callable[[], npt.NDArray[np.float64]]:
         """A function that scores spots with the network as it is; the spots are prepared once."""
-        spectra = self._on_device(x, held)
+        spectra = self._on_device(x, held, again=True)
         return lambda: self._score(spectra)
 
     def _score(self, spectra: DeviceSpectra) -> npt.NDArray[np.float64]:
         self.network_.eval()
-        scores = np.empty((len(spectra), len(self.classes_)))
+        shape = (len(spectra), len(self.classes_))
+        # Collected where they are computed: a copy for each batch would wait for it.
+        scores = torch.empty(shape, dtype=torch.float64, device=spectra.device)
         with torch.no_grad():
             for rows, batch in spectra.batches(PREDICT_BATCH):
-                scores[rows] = self.network_(batch).double().cpu().numpy()
-        return scores
+                scores[rows] = self.network_(batch).double()
+        found: npt.NDArray[np.float64] = scores.cpu().numpy()
+        return found
 
     def decision_scores(
         self, X: npt.ArrayLike, *, held: Held | None = None
@@ -287,13 +298,16 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             TrainSettings.parse(values, self.model_name),
         )
 
-    def _on_device(self, X: npt.ArrayLike, held: Held | None = None) -> DeviceSpectra:
+    def _on_device(
+        self, X: npt.ArrayLike, held: Held | None = None, *, again: bool = False
+    ) -> DeviceSpectra:
         if not hasattr(self, "network_"):
             raise ModelError(f"this {type(self).__name__} is not fitted yet; call fit first")
         x = check_spectra(X, self.n_features_in_)
         device = next(self.network_.parameters()).device
-        # Each spectrum is used once: only what is in the right memory already stays there.
-        resident = device.type == "cpu" and not isinstance(x, np.memmap)
+        # If each spectrum is used once, only what is in the right memory already stays there.
+        in_memory = isinstance(x, np.ndarray) and not isinstance(x, np.memmap)
+        resident = None if again else device.type == "cpu" and in_memory
         return DeviceSpectra(x, device, scale=self.input_scale_, resident=resident, held=held)
 
     def to_arrays(self) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:

@@ -1,0 +1,55 @@
+"""Some rows of a memory-mapped store, read when they are asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+class SpectraRows:
+    """Rows of stored spectra that act as a float32 matrix without being in memory.
+
+    Every access gives the numbers that reading all rows at once would give.
+
+    Parameters
+    ----------
+    stored : ndarray, shape (n_stored, n_bins)
+        Spectra in the number type of their store, usually a memory map.
+    rows : ndarray of int64, shape (n_spots,)
+        Rows that are meant, in this order.
+    """
+
+    dtype = np.dtype(np.float32)
+    ndim = 2
+
+    def __init__(self, stored: npt.NDArray[Any], rows: npt.NDArray[np.int64]) -> None:
+        self.stored, self.rows = stored, np.asarray(rows, dtype=np.int64)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows meant, and bins."""
+        return len(self.rows), int(self.stored.shape[1])
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        return self.shape[0] * self.shape[1]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, which: slice | npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        return np.asarray(self.stored[self.rows[which]], dtype=np.float32)
+
+    def __array__(
+        self, dtype: npt.DTypeLike | None = None, copy: bool | None = None
+    ) -> npt.NDArray[Any]:
+        if copy is False:
+            raise ValueError("rows of a store are not in memory: they cannot be had uncopied")
+        return np.asarray(self[:], dtype=dtype)
+
+    def take(self, rows: npt.NDArray[np.int64]) -> SpectraRows:
+        """Some of these rows, still not in memory."""
+        return SpectraRows(self.stored, self.rows[rows])
