@@ -43,16 +43,24 @@ def _kernels() -> ModuleType | None:
     return fused_block_kernel
 
 
+def computed_on_gpu(network: nn.Module) -> str:
+    """Who computes a network's blocks in training: a fact of the fit; empty off a GPU."""
+    device = next(network.parameters()).device
+    return "" if device.type != "cuda" else "Triton passes" if _serves(device) else "PyTorch"
+
+
 def is_fused(x: Tensor, w1: Tensor, norm1: nn.Module, norm2: nn.Module) -> bool:
     """Whether the fused block serves this input: training on a GPU that Triton compiles for."""
-    if x.device.type != "cuda" or not norm1.training or not norm2.training:
+    if x.device.type != "cuda" or not norm1.training or not norm2.training or x.shape[0] < 2:
         return False
-    if os.environ.get(PLAIN) or torch.compiler.is_compiling() or x.shape[0] < 2:
+    if torch.compiler.is_compiling() or max(w1.shape[:2]) > _MOST_CHANNELS:
         return False
-    if x.dtype not in (torch.float32, torch.bfloat16) or max(w1.shape[:2]) > _MOST_CHANNELS:
-        return False
-    modern = torch.cuda.get_device_capability(x.device) >= (8, 0)
-    return modern and _kernels() is not None
+    return x.dtype in (torch.float32, torch.bfloat16) and _serves(x.device)
+
+
+def _serves(device: torch.device) -> bool:
+    modern = torch.cuda.get_device_capability(device) >= (8, 0)
+    return modern and not os.environ.get(PLAIN) and _kernels() is not None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from corespot.errors import ModelError
-from corespot.models.fused_block import fused_block, is_fused
+from corespot.models.fused_block import computed_on_gpu, fused_block, is_fused
 from corespot.models.isotope_block import compiled_block, computed_by, is_served
 from corespot.models.layers import (
     Convolution,
@@ -137,7 +137,7 @@ class IsotopeNet(nn.Module):
     @property
     def found(self) -> dict[str, str]:
         """What a fit tells of it beside its settings."""
-        return {"blocks_computed_by": computed_by(self, self.n_bins)}
+        return {"blocks_computed_by": computed_on_gpu(self) or computed_by(self, self.n_bins)}
 
     def forward_features(self, x: Tensor) -> Tensor:
         """Features before the dense layer, (B, n_bins) -> (B, length)."""
