@@ -34,14 +34,14 @@ def rows(quick: bool) -> list[Row]:
     """Epochs of IsotopeNet and of a dense layer, warm and cold."""
     keep_freed_memory()
     networks: tuple[tuple[str, Callable[[], nn.Module], int], ...] = (
-        ("IsotopeNet", lambda: build("isotopenet", {}, N_BINS, 2), 512 if quick else 2_048),
+        ("IsotopeNet", lambda: build("isotopenet", {}, N_BINS, 2), 512 if quick else 1_024),
         ("one dense layer", lambda: nn.Linear(N_BINS, 2), 2_048 if quick else 16_384),
     )
     found = []
     for name, make, n in networks:
         with tempfile.TemporaryDirectory() as folder:
             file = _store(Path(folder) / "spectra.npy", n)
-            rounds = 2 if quick else 3
+            rounds = 1 if quick else 3
             found += [_row(name, make, file, n, cold=c, rounds=rounds) for c in (False, True)]
     return found
 
