@@ -27,7 +27,7 @@ import numpy as np
 import torch
 from benchmarks.training.bandwidth import copied_bytes_per_second, least_bytes
 from benchmarks.training.paper_cohort import N_BINS, TASKS, PaperSpectra, PaperTask, make_spectra
-from benchmarks.training.plain_pytorch import epoch_seconds
+from benchmarks.training.plain_loader import epoch_seconds
 from sklearn.metrics import balanced_accuracy_score
 
 from corespot.models.spectra_rows import SpectraRows

@@ -9,7 +9,7 @@ import pytest
 import torch
 from benchmarks.training.bandwidth import least_bytes
 from benchmarks.training.paper_cohort import TASKS, make_spectra
-from benchmarks.training.plain_pytorch import PLAIN
+from benchmarks.training.plain_networks import NETWORKS
 
 from benchmarks import paper_table
 
@@ -18,7 +18,7 @@ TINY = ["--n-bins", "120", "--spots", "48", "--fraction", "0.01", "--fits", "1",
 
 def test_the_peer_has_the_published_parameters() -> None:
     expected = {"isotopenet": 13_935, "residualnet": 2_132_130}
-    for name, network in PLAIN.items():
+    for name, network in NETWORKS.items():
         with torch.device("meta"):
             made = network(27_286)
         assert sum(p.numel() for p in made.parameters()) == expected[name], name
