@@ -121,9 +121,19 @@ def _pack(column, y, lowest, second, label_bits, packed, alike):  # type: ignore
     Counts the classes of the lowest in `alike`; returns how many were packed.
     """
     m = 0
+    if alike.size == 2:
+        # Two classes, the common case, are counted without going through memory.
+        second_class = 0
+        for i in range(column.size):
+            value = column[i]
+            # Overwritten by the next where it is the lowest: no branch to guess wrong.
+            packed[m] = ((np.int64(value) - np.int64(second)) << label_bits) | y[i]
+            m += value != lowest
+            second_class += (value == lowest) & y[i]
+        alike[0], alike[1] = column.size - m - second_class, second_class
+        return m
     for i in range(column.size):
         value = column[i]
-        # Overwritten by the next where it is the lowest: no branch to guess wrong.
         packed[m] = ((np.int64(value) - np.int64(second)) << label_bits) | y[i]
         m += value != lowest
         alike[y[i]] += value == lowest
@@ -198,6 +208,12 @@ def _add_sorted(packed, label_bits, alike, n_lowest, sums):  # type: ignore[no-u
     """Rank sums of `n_lowest` equal values, `alike` by class, with the sorted others above them."""
     for k in range(sums.size):
         sums[k] += alike[k] * (n_lowest + 1)
+    if sums.size == 2:
+        second_class = _second_class(packed, label_bits, n_lowest)
+        n = n_lowest + packed.size
+        sums[0] += n * (n + 1) - n_lowest * (n_lowest + 1) - second_class
+        sums[1] += second_class
+        return
     mask = (1 << label_bits) - 1
     n = packed.size
     start = 0
@@ -210,3 +226,26 @@ def _add_sorted(packed, label_bits, alike, n_lowest, sums):  # type: ignore[no-u
         for i in range(start, stop):
             sums[np.int64(packed[i]) & mask] += ranks
         start = stop
+
+
+@njit(cache=True, nogil=True)
+def _second_class(packed, label_bits, n_below):  # type: ignore[no-untyped-def]
+    """Twice the rank sum of the second of two classes, `n_below` values being lower than all."""
+    n = packed.size
+    total = 0
+    start = 0
+    while start < n:
+        here = np.int64(packed[start])
+        value = here >> label_bits
+        stop = start + 1
+        if stop == n or np.int64(packed[stop]) >> label_bits != value:
+            total += (here & 1) * (2 * (n_below + start) + 2)
+            start = stop
+            continue
+        second_class = here & 1
+        while stop < n and np.int64(packed[stop]) >> label_bits == value:
+            second_class += np.int64(packed[stop]) & 1
+            stop += 1
+        total += second_class * (2 * n_below + start + stop + 1)
+        start = stop
+    return total

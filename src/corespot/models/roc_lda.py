@@ -27,6 +27,8 @@ Floats = npt.NDArray[np.float64]
 
 #: The paper's range of K.
 DEFAULT_GRID = tuple(range(5, 101, 5))
+#: Spectra whose selected bins are taken at a time.
+_BLOCK_SPOTS = 1024
 
 
 class RocLdaConfig(Settings):
@@ -325,4 +327,10 @@ def _take(
     bins: npt.NDArray[np.int64],
     rows: npt.NDArray[np.int64] | None = None,
 ) -> Floats:
-    return (x[:, bins] if rows is None else x[rows[:, None], bins]).astype(np.float64)
+    """Some bins of all spectra or some, read in the order of the file."""
+    n = len(x) if rows is None else len(rows)
+    taken = np.empty((n, len(bins)))
+    for start in range(0, n, _BLOCK_SPOTS):
+        part = slice(start, min(start + _BLOCK_SPOTS, n))
+        taken[part] = x[part][:, bins] if rows is None else x[rows[part, None], bins]
+    return taken
