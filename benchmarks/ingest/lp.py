@@ -28,7 +28,7 @@ from corespot.io.preprocessed import preprocess_cohort
 from corespot.io.store import SpectraStore
 from corespot.preprocess.recipe import PreprocessSettings
 
-N_SPOTS, N_QUICK, N_BINS, N_FILES = 27_475, 400, 27_286, 4
+N_SPOTS, N_QUICK, N_BINS, N_FILES = 27_475, 2_000, 27_286, 4
 RAW = MzAxis.tof(600.0, 3200.0, N_BINS)
 SETTINGS = PreprocessSettings.parse(
     {
@@ -46,11 +46,10 @@ SETTINGS = PreprocessSettings.parse(
 def rows(quick: bool) -> list[Row]:
     """The cohort check, and the way into the store."""
     n = N_QUICK if quick else N_SPOTS
-    rounds = 1
     with scratch() as folder:
         files = write_lp(folder / "cohort", n)
-        size = sum(path.stat().st_size for path in files) / 1e9
-        sampled = min(n, 1000)
+        size = sum(path.with_suffix(".ibd").stat().st_size for path in files) / 1e9
+        sampled = n // 10 if quick else 1000
 
         def theirs() -> None:
             straightforward(files, folder / "theirs.npy", sampled)
@@ -60,14 +59,14 @@ def rows(quick: bool) -> list[Row]:
                 f"{n:,} spectra of {N_BINS:,} bins ({size:.2g} GB) from imzML to store",
                 ("pyimzml getspectrum, scipy, numpy", theirs),
                 lambda: into_store(folder / "cohort", folder / "store"),
-                rounds=rounds,
+                rounds=2 if quick else 1,
                 peer_share=sampled / n,
             ),
             side_by_side(
                 f"cohort check of the same, every value and checksum ({size:.2g} GB)",
                 ("pyimzml getspectrum, numpy: finite, ascending", lambda: look(files, sampled)),
                 lambda: check_cohort(folder / "cohort"),
-                rounds=rounds,
+                rounds=2 if quick else 1,
                 peer_share=sampled / n,
                 note="peer without checksum and without pairing of tables",
             ),

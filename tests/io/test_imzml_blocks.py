@@ -63,6 +63,11 @@ def assert_blocks_are_right(measurement: ImzMLFile, seed: int = 0) -> None:
                 assert ours.dtype == expected.dtype
                 np.testing.assert_array_equal(ours, expected)
             assert not mz.flags.writeable
+        assert [mz.size for mz, _ in block[1:-1:2]] == [mz.size for mz, _ in list(block)[1:-1:2]]
+        if order.size:
+            np.testing.assert_array_equal(block[-1][1], measurement.spectrum(int(order[-1]))[1])
+            with pytest.raises(IndexError):
+                block[order.size]
         if measurement.mode == "continuous":
             stacked = [measurement.spectrum(int(i))[1] for i in order]
             rows = measurement.intensity_block(order)

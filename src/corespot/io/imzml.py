@@ -7,9 +7,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -18,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from corespot.errors import CohortError
+from corespot.io.imzml_block import RawSpectrum, SpectraBlock
 from corespot.io.imzml_check import check_imzml, check_uuid
 from corespot.io.imzml_ibd import IbdReader, ibd_path_of
 from corespot.io.imzml_index import ImzMLIndex, Mode
@@ -117,7 +117,7 @@ class ImzMLFile:
         self._refuse_processed("mz", "use spectrum(i)")
         return self._read_mz(0)
 
-    def spectrum(self, i: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[Any]]:
+    def spectrum(self, i: int) -> RawSpectrum:
         """One spectrum.
 
         Parameters
@@ -176,11 +176,11 @@ class ImzMLFile:
 
     def spectra(
         self, indices: Iterable[int] | npt.NDArray[np.integer[Any]]
-    ) -> list[tuple[npt.NDArray[np.float64], npt.NDArray[Any]]]:
+    ) -> Sequence[RawSpectrum]:
         """Several spectra, each as `spectrum` gives it.
 
-        What follows each other in the .ibd is read in one go. The vectors may be parts of one
-        array: keeping one of them keeps all.
+        What follows each other in the .ibd is read in one go: then the sequence is a
+        `SpectraBlock`, whose spectra are views of its vectors.
 
         Raises
         ------
@@ -190,21 +190,16 @@ class ImzMLFile:
             If the .ibd does not hold what its index promises.
         """
         rows = self._rows(indices)
-        heights = self._ibd.many(self._index.intensity, rows)
-        shared = self.mode == "continuous"
-        masses = None if shared else self._ibd.many(self._index.mz, rows)
+        arrays, shared = self._index, self.mode == "continuous"
+        heights = self._ibd.many(arrays.intensity, rows)
+        masses = None if shared else self._ibd.many(arrays.mz, rows)
         if heights is None or not (shared or masses):
             return [self.spectrum(int(i)) for i in rows]
-        wanted = [(self._index.intensity, *heights)]
-        if masses:
-            wanted.append((self._index.mz, *masses))
+        wanted = [(arrays.intensity, *heights)] + ([(arrays.mz, *masses)] if masses else [])
         self._ibd.fill(wanted, rows, self.path.name)
-        intensities = _parts(*heights)
-        if masses is None:
-            return [(self.mz, intensity) for intensity in intensities]
-        mz = masses[0].astype(np.float64, copy=False)
+        mz = masses[0].astype(np.float64, copy=False) if masses else self.mz
         mz.flags.writeable = False
-        return list(zip(_parts(mz, masses[1]), intensities, strict=True))
+        return SpectraBlock(mz, *heights, shares_mz=shared)
 
     def mz_range(self) -> tuple[float, float]:
         """Lowest and highest m/z of the file, NaN when all spectra are empty.
@@ -293,11 +288,6 @@ def open_imzml(path: Path | str) -> ImzMLFile:
         ibd.close()
         raise
     return ImzMLFile(path, index, ibd)
-
-
-def _parts(values: npt.NDArray[Any], bounds: npt.NDArray[np.int64]) -> list[npt.NDArray[Any]]:
-    edges = bounds.tolist()
-    return [values[a:b] for a, b in pairwise(edges)]
 
 
 def _to_float32(block: npt.NDArray[Any], where: str) -> npt.NDArray[np.float32]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,8 @@ from corespot.cohort.tables import Cohort
 from corespot.errors import RecipeError
 from corespot.io.ahead import read_ahead, write_behind
 from corespot.io.imzml import ImzMLFile, open_imzml
-from corespot.io.preprocessed_quality import QualityTally, RawSpectrum
+from corespot.io.imzml_block import RawSpectrum
+from corespot.io.preprocessed_quality import QualityTally
 from corespot.io.store import create_store
 from corespot.preprocess.common_axis import AxisChoice, RawAxis, choose_axis
 from corespot.preprocess.data_kind import KindDecision, decide_kind
@@ -207,7 +208,7 @@ class _Raw:
     file: ImzMLFile
     indices: npt.NDArray[np.int64]
     block: npt.NDArray[np.float32] | None
-    spectra: list[RawSpectrum]
+    spectra: Sequence[RawSpectrum]
 
 
 def _read(file: ImzMLFile, indices: npt.NDArray[np.int64]) -> _Raw:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from corespot.axis import MzAxis
+from corespot.io.imzml_block import RawSpectrum
 from corespot.preprocess.noise import noise_level
 from corespot.preprocess.normalize import total_ion_count
 from corespot.preprocess.quality import QcTables, summarise_tmas
@@ -18,9 +19,6 @@ from corespot.preprocess.resample import Resample
 from corespot.preprocess.rows import each_row
 from corespot.preprocess.step import DataKind, Spectra, Step
 from corespot.threads import n_threads, over_rows
-
-#: m/z values and intensities of one spectrum, shape (n_points,) each.
-RawSpectrum = tuple[npt.NDArray[np.float64], npt.NDArray[Any]]
 
 
 class QualityTally:
