@@ -47,6 +47,7 @@ class QualityTally:
             Resample().resolved(kind),
         )
         self._axes: dict[bytes, MzAxis] = {}
+        self._latest: tuple[npt.NDArray[np.float64], MzAxis] | None = None
         self._raw: dict[tuple[str, MzAxis], npt.NDArray[np.float64]] = {}
         self._done: dict[str, npt.NDArray[np.float64]] = {}
         n = len(tmas)
@@ -56,6 +57,12 @@ class QualityTally:
 
     def raw_axis(self, mz: npt.NDArray[np.float64]) -> MzAxis:
         """The axis object of a file's m/z vector, made once for each different vector."""
+        # Blocks of one file bring the same vector; it is read-only, so nothing is compared again.
+        if self._latest is None or self._latest[0] is not mz or mz.flags.writeable:
+            self._latest = mz, self._axis_of(mz)
+        return self._latest[1]
+
+    def _axis_of(self, mz: npt.NDArray[np.float64]) -> MzAxis:
         if np.array_equal(mz, self._axis.mz):
             return self._axis
         key = mz.tobytes()
