@@ -33,20 +33,23 @@ def rows(quick: bool) -> list[Row]:
 
 
 def _row(path: Path, mode: str, n: int, rounds: int) -> Row:
-    def theirs() -> ImzMLParser:
+    offsets: list[list[int]] = []
+
+    def theirs() -> None:
         with path.open("rb") as file:
-            return ImzMLParser(file, ibd_file=None)
+            offsets[:] = [ImzMLParser(file, ibd_file=None).intensityOffsets]
 
     index = read_index(path)
     assert index.excerpt is not None, "the file was parsed, not scanned"
-    assert np.array_equal(theirs().intensityOffsets, index.intensity.offset)
     size = path.stat().st_size / 1e6
-    return side_by_side(
+    row = side_by_side(
         f"index of {n:,} spectra, {mode}, {size:.0f} MB of XML",
         ("pyimzml ImzMLParser", theirs),
         lambda: read_index(path),
         rounds=rounds,
     )
+    assert np.array_equal(offsets[0], index.intensity.offset)
+    return row
 
 
 if __name__ == "__main__":

@@ -19,7 +19,9 @@ from pyimzml.ImzMLParser import ImzMLParser
 
 from corespot.io.imzml import ImzMLFile, open_imzml
 
-N_BINS, BLOCK = 27_286, 256
+N_BINS = 27_286
+#: Spectra a block: seven megabytes of long ones, twelve of short ones.
+BLOCKS = {"continuous": 64, "processed": 1024}
 
 
 def rows(quick: bool) -> list[Row]:
@@ -46,7 +48,7 @@ def rows(quick: bool) -> list[Row]:
 
 def _warm(mode: str, name: str, parser: ImzMLParser, ours: ImzMLFile, order: np.ndarray) -> Row:
     return side_by_side(
-        f"{len(order):,} {mode} spectra, blocks of {BLOCK}, {name}, warm",
+        f"{len(order):,} {mode} spectra, blocks of {BLOCKS[mode]}, {name}, warm",
         ("pyimzml getspectrum", lambda: _theirs(parser, order)),
         lambda: _blocks(ours, order),
     )
@@ -77,8 +79,9 @@ def _theirs(parser: ImzMLParser, order: np.ndarray) -> None:
 
 def _blocks(ours: ImzMLFile, order: np.ndarray) -> None:
     read = ours.intensity_block if ours.mode == "continuous" else ours.spectra
-    for start in range(0, len(order), BLOCK):
-        read(order[start : start + BLOCK])
+    size = BLOCKS[ours.mode]
+    for start in range(0, len(order), size):
+        read(order[start : start + size])
 
 
 def _plain(path: Path) -> None:
