@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -92,8 +92,8 @@ def explain_folds(
                 f"{models / name}: this model was trained on another m/z axis than the store has; "
                 "run `dvc repro` so that training follows preprocessing"
             )
-        spectra = store.take(fold.train_rows)
         places = _places(str(loaded.about["model"]), task, fold.train_rows)
+        spectra = store.take(fold.train_rows) if places else _unread(store, fold.train_rows)
         profiles[name] = profile = sensitivity_profile(
             loaded.estimator,
             spectra,
@@ -114,6 +114,12 @@ def explain_folds(
         embedding=embedding,
         spot_map=average_spot_maps(spot_maps, task.classes) if spot_maps else pd.DataFrame(),
     )
+
+
+def _unread(store: SpectraStore, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    """Spectra that are read block by block where each is looked at by itself."""
+    # They answer to all that is asked of an array.
+    return cast("npt.NDArray[np.float32]", store.rows(rows))
 
 
 def _places(model: str, task: TaskSpots, rows: npt.NDArray[np.int64]) -> dict[str, SpotPositions]:
