@@ -1,27 +1,30 @@
 """Training and evaluation on a CPU, against the same networks in plain eager PyTorch.
 
-    python -m benchmarks.training.cpu [--quick] [--only WORDS]
+    python -m benchmarks.training.cpu [--quick | --one-step] [--only WORDS]
 
 The peer is what one writes down first (`plain_networks.py`): Conv1d, BatchNorm1d, Adam, float32,
 spectra in memory, no DataLoader. It works in a process of its own, since the allocator settings
 that a fit makes hold for a whole process; while one works the other waits. Ours is `fit` and
-`decision_scores` as a user calls them. `--only` takes the rows that hold these words.
+`decision_scores` as a user calls them. `--only` takes the rows that hold these words;
+`--one-step` measures a single step of each at full resolution, once. On a busy machine compare
+CPU-seconds with `OMP_NUM_THREADS=1`: threads that wait for one another count as busy.
 """
 
 from __future__ import annotations
 
 import argparse
 import multiprocessing
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any
+from statistics import median
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from benchmarks.side_by_side import Row, run, side_by_side, table
+from benchmarks.side_by_side import Row, side_by_side, table
 
 #: Spectra of the paper's task ADSQ, bins of its axis.
 N_ADSQ, N_BINS = 4_672, 27_286
@@ -75,21 +78,22 @@ def peer_at_work(end: Connection, work: Work) -> None:
     x, y = spectra(work.peer_n or work.n, work.n_bins)
     training = PlainTraining(work.name, torch.from_numpy(x), torch.from_numpy(y), work.batch_size)
     while end.recv():
+        before = time.process_time()
         training.evaluate() if work.evaluation else training.epoch()
-        end.send(True)
+        end.send(time.process_time() - before)
 
 
 @contextmanager
-def peer(work: Work) -> Iterator[Any]:
-    """A function that has the peer do the work, once warmed up."""
+def peer(work: Work) -> Iterator[Callable[[], float]]:
+    """A function that has the peer do the work, once warmed up, and gives its CPU-seconds."""
     context = multiprocessing.get_context("spawn")
     end, other = context.Pipe()
     process = context.Process(target=peer_at_work, args=(other, work), daemon=True)
     process.start()
 
-    def act() -> None:
+    def act() -> float:
         end.send(True)
-        end.recv()
+        return float(end.recv())
 
     act()
     try:
@@ -100,58 +104,72 @@ def peer(work: Work) -> Iterator[Any]:
 
 
 def measured(work: Work, rounds: int) -> Row:
-    """One row."""
+    """One row; its note tells the rates, and the CPU-seconds, which a busy machine spoils less."""
     from corespot.train.estimator import IsotopeNetClassifier, ResidualNetClassifier
 
     kinds = {"isotopenet": IsotopeNetClassifier, "residualnet": ResidualNetClassifier}
     x, y = spectra(work.n, work.n_bins)
     model = kinds[work.name](epochs=1, batch_size=work.batch_size, device="cpu")
     model.fit(x[: work.batch_size], y[: work.batch_size])
-    ours = (lambda: model.decision_scores(x)) if work.evaluation else (lambda: model.fit(x, y))
     share = 1.0 if work.peer_n is None else work.peer_n / work.n
+    cpu: dict[str, list[float]] = {"peer": [], "ours": []}
+
+    def ours() -> None:
+        before = time.process_time()
+        model.decision_scores(x) if work.evaluation else model.fit(x, y)
+        cpu["ours"].append(time.process_time() - before)
+
     with peer(work) as act:
+        name = "eager PyTorch, conv1d, float32"
         row = side_by_side(
-            work.title, ("eager PyTorch, conv1d, float32", act), ours,
+            work.title, (name, lambda: cpu["peer"].append(act())), ours,
             rounds=rounds, peer_share=share,
         )  # fmt: skip
+    theirs, own = median(cpu["peer"]) / share, median(cpu["ours"])
     rate = f"{work.n / row.ours_s:,.0f} spectra/s, peer {work.n / row.peer_s:,.0f}"
-    note = "; ".join(part for part in (rate, row.note) if part)
+    spent = f"CPU-seconds {own:.3g}, peer {theirs:.3g}: {theirs / own:.2f} times"
+    note = "; ".join(part for part in (rate, spent, row.note) if part)
     return Row(row.work, row.peer, row.peer_s, row.ours_s, note)
 
 
-def works(quick: bool) -> list[Work]:
-    """What is measured."""
-    if quick:
-        return [
-            Work("isotopenet", 128, 9_000, 64),
-            Work("isotopenet", 256, 9_000, 64, evaluation=True),
-            Work("residualnet", 16, 3_000, 16),
-        ]
-    return [
-        Work("isotopenet", 512, N_BINS, 256),
-        Work("isotopenet", 512, N_BINS, 64),
-        Work("isotopenet", 512, N_BINS, 128, evaluation=True),
-        Work("isotopenet", N_ADSQ, N_BINS, 256, peer_n=512),
-        Work("residualnet", 32, N_BINS, 16),
-        Work("residualnet", 64, N_BINS, 64, evaluation=True),
-    ]
+#: What is measured: all of it, single steps, seconds' worth.
+FULL = [
+    Work("isotopenet", 512, N_BINS, 256),
+    Work("isotopenet", 512, N_BINS, 64),
+    Work("isotopenet", 512, N_BINS, 128, evaluation=True),
+    Work("isotopenet", N_ADSQ, N_BINS, 256, peer_n=512),
+    Work("residualnet", 32, N_BINS, 16),
+    Work("residualnet", 64, N_BINS, 64, evaluation=True),
+]
+ONE_STEP = [
+    Work("isotopenet", 256, N_BINS, 256),
+    Work("isotopenet", 64, N_BINS, 64),
+    Work("isotopenet", 128, N_BINS, 128, evaluation=True),
+    Work("residualnet", 16, N_BINS, 16),
+    Work("residualnet", 32, N_BINS, 16, evaluation=True),
+]
+QUICK = [
+    Work("isotopenet", 128, 9_000, 64),
+    Work("isotopenet", 256, 9_000, 64, evaluation=True),
+    Work("residualnet", 16, 3_000, 16),
+]
 
 
 def rows(quick: bool) -> list[Row]:
     """IsotopeNet and ResidualNet, training and scoring."""
-    return [measured(work, 2 if quick else 3) for work in works(quick)]
+    return [measured(work, 2 if quick else 3) for work in (QUICK if quick else FULL)]
 
 
 def main() -> None:
     """All rows, or some of them."""
-    parser = argparse.ArgumentParser(description=__doc__, add_help=False)
-    parser.add_argument("--only", default="")
-    only, _ = parser.parse_known_args()
-    if not only.only:
-        run(rows, __doc__)
-        return
-    chosen = [work for work in works(False) if only.only in work.title]
-    print(table([measured(work, 3) for work in chosen]))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="seconds instead of minutes")
+    parser.add_argument("--one-step", action="store_true", help="one step of each, once")
+    parser.add_argument("--only", default="", help="words that a row must hold")
+    args = parser.parse_args()
+    chosen = QUICK if args.quick else ONE_STEP if args.one_step else FULL
+    rounds = 1 if args.one_step else 2 if args.quick else 3
+    print(table([measured(work, rounds) for work in chosen if args.only in work.title]))
 
 
 if __name__ == "__main__":
