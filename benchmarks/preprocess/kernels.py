@@ -18,6 +18,7 @@ import pybaselines
 from benchmarks.side_by_side import Row, run, side_by_side
 from scipy import ndimage
 from scipy.linalg import solveh_banded
+from scipy.signal import savgol_filter
 
 from corespot.axis import MzAxis
 from corespot.preprocess.asls import asls_baseline
@@ -26,6 +27,7 @@ from corespot.preprocess.noise import noise_level
 from corespot.preprocess.normalize import tic
 from corespot.preprocess.recipe import Recipe
 from corespot.preprocess.resample import bin_sticks, interpolate
+from corespot.preprocess.smooth import gaussian, savitzky_golay
 from corespot.threads import n_threads, one_thread, over_rows
 
 N_BINS = 27_286
@@ -119,6 +121,10 @@ def tophat_scipy(block: Block) -> npt.NDArray[np.float32]:
     return block - ndimage.maximum_filter1d(low, 100, axis=1, mode="nearest", origin=-1)
 
 
+def gaussian_scipy(block: Block) -> npt.NDArray[np.float32]:
+    return ndimage.gaussian_filter1d(block, 2.0, axis=1, mode="nearest")
+
+
 def snip_numpy(block: Block) -> npt.NDArray[np.float64]:
     baseline = block.astype(np.float64)
     for p in range(40, 0, -1):
@@ -179,7 +185,7 @@ def binned_ours(peaks: list[tuple[MzAxis, Block]]) -> Peer:
 
 def rows(quick: bool) -> list[Row]:
     rounds = 3 if quick else 5
-    n = 96 if quick else 512
+    n = 96 if quick else 256
     block = spectra(n)
     axis = MzAxis.tof(600, 3300, N_BINS)
     target = MzAxis.tof(601, 3299, N_BINS)
@@ -263,6 +269,20 @@ def rows(quick: bool) -> list[Row]:
             "resampling, one axis",
             ("numpy interp", each(block, lambda row: np.interp(target.mz, axis.mz, row[0]))),
             lambda: interpolate(block, axis, target),
+            n,
+            rounds=rounds,
+        ),
+        compared(
+            "Savitzky–Golay, window 9",
+            ("scipy savgol_filter", each(block, lambda row: savgol_filter(row, 9, 2, axis=1))),
+            lambda: savitzky_golay(block, window=9, order=2),
+            n,
+            rounds=rounds,
+        ),
+        compared(
+            "Gaussian, sigma 2",
+            ("scipy gaussian_filter1d", each(block, gaussian_scipy)),
+            lambda: gaussian(block, sigma=2.0),
             n,
             rounds=rounds,
         ),

@@ -284,6 +284,12 @@ STEPS = [
     {"step": "smooth", "method": "savgol"},
     {"step": "smooth", "method": "gaussian"},
     {"step": "peaks", "method": "local_maxima", "measure": "area"},
+    {"step": "peaks", "method": "listed", "mz": [720, 800, 880], "measure": "area"},
+    {"step": "align", "method": "references", "mz": [750, 800, 850], "tolerance": "2 Da"},
+    {"step": "align", "method": "peptide_rule", "max_ppm": 50},
+    {"step": "normalize", "method": "none"},
+    {"step": "transform", "method": "log1p"},
+    {"step": "transform", "method": "sqrt"},
     {"step": "resample", "method": "interpolate"},
     {"step": "resample", "method": "sum"},
     {"step": "resample", "method": "sticks"},
@@ -296,6 +302,7 @@ def test_neither_threads_nor_blocks_matter(step, monkeypatch):
     target = MzAxis.tof(710, 890, 2000) if step["step"] == "resample" else raw
     spectra = nasty(97, 3001)
     recipe = Recipe.parse([step])
+    target = recipe.listed_axis or target
     monkeypatch.setattr("corespot.threads.available_cores", lambda: 1)
     alone = recipe.apply(spectra, raw, target)
     monkeypatch.setattr("corespot.threads.available_cores", lambda: 5)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from threading import Lock
 from typing import Any, Literal
 
 import numpy as np
@@ -200,18 +199,15 @@ def _side_by_side(
     """
     if len(block) <= rows_a_call(len(block), axis.n_bins):
         return _one_by_one(steps, block, axis, target)
-    lock = Lock()
-    whole: list[tuple[Spectra, MzAxis]] = []
+    # No rows through the same steps tell what comes out.
+    nothing, end = _one_by_one(steps, block[:0], axis, target)
+    whole = np.empty((len(block), nothing.shape[1]), nothing.dtype)
 
     def work(rows: slice) -> None:
-        part, here = _one_by_one(steps, block[rows], axis, target)
-        with lock:
-            if not whole:
-                whole.append((np.empty((len(block), part.shape[1]), part.dtype), here))
-        whole[0][0][rows] = part
+        whole[rows] = _one_by_one(steps, block[rows], axis, target)[0]
 
     each_row(work, block)
-    return whole[0]
+    return whole, end
 
 
 @dataclass(frozen=True)
