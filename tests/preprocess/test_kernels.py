@@ -113,6 +113,17 @@ def test_asls_stops_after_so_many_rounds():
         assert np.allclose(ours, baseline, rtol=0, atol=1e-8 * spectra.max())
 
 
+@pytest.mark.parametrize("tolerance", np.geomspace(0.01, 0.8, 20))
+@pytest.mark.parametrize("asymmetry", [0.01, 0.2, 0.45])
+def test_asls_stops_when_the_weights_change_little(tolerance, asymmetry):
+    spectra = smooth_rows(20, 200)
+    options = {"smoothness": 1e4, "asymmetry": asymmetry, "tolerance": tolerance}
+    baseline, rounds = slow.asls(spectra, **options)
+    assert rounds.min() < slow.asls(spectra, 1e4, asymmetry)[1].max()
+    ours = asls_baseline(spectra, **options)
+    assert np.allclose(ours, baseline, rtol=0, atol=1e-8 * spectra.max())
+
+
 @BOTH
 def test_asls_of_ties_constants_and_steps(dtype):
     spectra = nasty(18, 128, dtype=dtype)
@@ -236,6 +247,17 @@ def test_local_maxima(half_window, measure, dtype):
         for snr in (0.0, 3.0):
             ours = pick_maxima(spectra, snr=snr, half_window=half_window, measure=measure)
             same(ours, slow.maxima(spectra, snr, half_window, measure))
+
+
+def test_areas_are_added_from_the_outside():
+    spectra = np.zeros((1, 41), dtype=np.float32)
+    spectra[0, [15, 20, 21]] = (
+        1,
+        2.0**60,
+        -(2.0**60),
+    )  # the 1 is lost in the peak, if it comes first
+    ours = pick_maxima(spectra, snr=0, half_window=5, measure="area")
+    same(ours, slow.maxima(spectra, 0, 5, "area"))
 
 
 @BOTH
