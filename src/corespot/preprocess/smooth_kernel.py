@@ -12,7 +12,7 @@ FloatVector = npt.NDArray[np.float64]
 FloatBlock = npt.NDArray[np.float64]
 
 #: Bins made at a time, so that all passes over them stay in the first cache.
-_TILE = 512
+_TILE = 1024
 
 
 @compiled
@@ -38,8 +38,10 @@ def weigh_rows(
     padded, total, nothing = np.empty(n + 2 * half), np.empty(_TILE), np.zeros(_TILE)
     for row in range(n_rows):
         data, out = spectra[row], smooth[row]
-        for i in range(n + 2 * half):
-            padded[i] = data[min(max(i - half, 0), n - 1)]
+        padded[:half], padded[half + n :] = data[0], data[n - 1]
+        inner = padded[half : half + n]
+        for i in range(n):
+            inner[i] = data[i]
         for start in range(0, n, _TILE):
             size = min(_TILE, n - start)
             # scipy begins with the middle of a pair, or else with the last.
