@@ -35,7 +35,7 @@ def rows(quick: bool) -> list[Row]:
     keep_freed_memory()
     networks: tuple[tuple[str, Callable[[], nn.Module], int], ...] = (
         ("IsotopeNet", lambda: build("isotopenet", {}, N_BINS, 2), 512 if quick else 1_024),
-        ("one dense layer", lambda: nn.Linear(N_BINS, 2), 2_048 if quick else 16_384),
+        ("one dense layer", lambda: nn.Linear(N_BINS, 2), 2_048 if quick else 4_096),
     )
     found = []
     for name, make, n in networks:
