@@ -1,0 +1,66 @@
+"""Start-up of every stage and of commands: processor time until everything is imported.
+
+    python -m benchmarks.pipeline.startup [--quick]
+
+A stage is read without being run; a command prints its help or looks at a project that is not
+there. Processor time, smallest of some rounds: a busy machine changes it least. The peer is
+importing what is slow in the libraries it uses in any case: less than that cannot be reached.
+"""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks.side_by_side import Row, run
+
+_ROOT = Path(__file__).resolve().parents[2]
+_STAGE = "import runpy; runpy.run_path({path!r}, run_name='imported')"
+_COMMAND = "import sys; sys.argv = {argv!r}; from corespot.cli import main; main()"
+_COMMANDS = ("--help", "cohort check --help", "cohort check .", "audit check", "results")
+_QUICK_STAGES = ("folds", "ingest", "preprocess", "train")
+#: What a stage or command cannot do without.
+_FLOORS = {
+    "torch": "import torch, sklearn.base, pandas",
+    "pandas": "import pandas, pydantic",
+    "typer": "import typer",
+}
+_NEEDS_TORCH = ("audit", "leakage", "regroup", "sensitivity", "train")
+
+
+def rows(quick: bool) -> list[Row]:
+    """A row a stage and a command."""
+    rounds = 2 if quick else 5
+    stages = sorted(path.stem for path in (_ROOT / "pipelines").glob("*.py"))
+    work: list[tuple[str, str, str]] = []
+    for name in stages:
+        if not quick or name in _QUICK_STAGES:
+            path = str(_ROOT / "pipelines" / f"{name}.py")
+            needs = "torch" if name in _NEEDS_TORCH else "pandas"
+            work.append((f"start of stage {name}", needs, _STAGE.format(path=path)))
+    for command in _COMMANDS[:2] if quick else _COMMANDS:
+        needs = "typer" if command.endswith("--help") else "pandas"
+        code = _COMMAND.format(argv=["corespot", *command.split()])
+        work.append((f"corespot {command}", needs, code))
+    floors = {name: cpu_seconds(code, rounds) for name, code in _FLOORS.items()}
+    return [
+        Row(what, _FLOORS[needs], floors[needs], cpu_seconds(code, rounds), "processor time")
+        for what, needs, code in work
+    ]
+
+
+def cpu_seconds(code: str, rounds: int) -> float:
+    """Smallest processor time, user and system, of a Python process that runs `code`."""
+    found = []
+    for _ in range(rounds):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=_ROOT / "docs")
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        found.append(after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
+    return min(found)
+
+
+if __name__ == "__main__":
+    run(rows, __doc__)
