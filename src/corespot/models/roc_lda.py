@@ -21,6 +21,7 @@ from corespot.models.nested_lda import NestedLda
 from corespot.models.registry import register
 from corespot.models.search_space import Choice
 from corespot.models.spectra_input import check_groups, check_labels, check_spectra
+from corespot.models.spectra_rows import stored_rows
 from corespot.settings import Settings
 
 Floats = npt.NDArray[np.float64]
@@ -317,7 +318,8 @@ def _fit_best(
     rows: npt.NDArray[np.int64] | None = None,
 ) -> tuple[npt.NDArray[np.int64], NestedLda]:
     """The `most` best bins, best first, and the discriminant on them, of all spots or some."""
-    strength = discrimination(bin_auc(x, y, n_classes, rows=rows))
+    stored, chosen = stored_rows(x, rows)
+    strength = discrimination(bin_auc(stored, y, n_classes, rows=chosen))
     bins = np.argsort(-strength, kind="stable")[:most].astype(np.int64)
     return bins, NestedLda.fit(_take(x, bins, rows), y, n_classes)
 
@@ -328,6 +330,7 @@ def _take(
     rows: npt.NDArray[np.int64] | None = None,
 ) -> Floats:
     """Some bins of all spectra or some, read in the order of the file."""
+    x, rows = stored_rows(x, rows)
     n = len(x) if rows is None else len(rows)
     taken = np.empty((n, len(bins)))
     for start in range(0, n, _BLOCK_SPOTS):

@@ -60,3 +60,22 @@ class SpectraRows:
     def take(self, rows: npt.NDArray[np.int64]) -> SpectraRows:
         """Some of these rows, still not in memory."""
         return SpectraRows(self.stored, self.rows[rows])
+
+
+def stored_rows(
+    x: npt.NDArray[np.floating] | SpectraRows, rows: npt.NDArray[np.int64] | None = None
+) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.int64] | None]:
+    """An array in memory or mapped, and its rows that are meant (`None`: all of them).
+
+    For what can pick rows and bins itself, instead of being given copies of whole spectra.
+
+    Parameters
+    ----------
+    x : ndarray or SpectraRows, shape (n_spots, n_bins)
+        Spectra.
+    rows : ndarray of int64, optional
+        Rows of `x` that are meant; all by default.
+    """
+    if not isinstance(x, SpectraRows):
+        return x, rows
+    return x.stored, x.rows if rows is None else x.rows[rows]

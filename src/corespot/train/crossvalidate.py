@@ -121,9 +121,9 @@ def cross_validate(
     folds.check_task(task)
     labels = np.asarray(task.classes)[task.y]
     places = SpotPositions.of(task.spots) if entry(model).is_spatial else None
-    # A network of single spectra holds them on its device itself, or streams what does not fit.
-    streams = entry(model).is_network and places is None
-    read: Callable[[npt.NDArray[np.int64]], Any] = store.rows if streams else store.take
+    # A network of single spectra holds them on its device itself, or streams what does not fit;
+    # other models of single spectra read the bins they want, or blocks.
+    read: Callable[[npt.NDArray[np.int64]], Any] = store.rows if places is None else store.take
     for fold in folds:
         train, test = (
             np.searchsorted(task.rows, rows) for rows in (fold.train_rows, fold.test_rows)

@@ -125,7 +125,7 @@ def regrouped_scores(
     ):
         at = np.searchsorted(task.rows, result.fold.test_rows)
         places = where_they_lie(model, positions.take(at))
-        x = store.take(result.fold.test_rows)
+        x: Any = (store.take if places else store.rows)(result.fold.test_rows)
         scores[at] = log_odds(result.estimator, x, task.classes, places=places)
         accuracies.append(balanced_accuracy(task.y[at], scores[at].argmax(axis=1)))
     return RegroupedScores(folds.grouping, scores, float(np.mean(accuracies)))
