@@ -100,14 +100,16 @@ def run_script(script: str, *, root: Path, limit_s: float) -> Outcome:
 
 
 def _offers_rows(path: Path) -> bool:
-    """Whether a function ``rows`` with one parameter stands at the top of the file."""
+    """Whether a function ``rows`` that needs one argument stands at the top of the file."""
     try:
         tree = ast.parse(path.read_text(encoding="utf-8"))
     except (SyntaxError, UnicodeDecodeError):
         # Told when it is run.
         return "def rows(" in path.read_text(encoding="utf-8", errors="replace")
     return any(
-        isinstance(node, ast.FunctionDef) and node.name == "rows" and len(node.args.args) == 1
+        isinstance(node, ast.FunctionDef)
+        and node.name == "rows"
+        and len(node.args.args) - len(node.args.defaults) == 1
         for node in tree.body
     )
 

@@ -61,6 +61,8 @@ def test_the_machinery_itself_offers_no_rows() -> None:
 
 def test_scripts_are_found_by_what_they_offer(folder: Path) -> None:
     assert find_scripts(folder) == ["made/deep/slow", "made/fast"]
+    (folder / "made" / "choice.py").write_text("def rows(quick, folder=None): ...\n")
+    assert "made/choice" in find_scripts(folder)
 
 
 def test_one_table_and_a_record_of_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
