@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+import numpy.typing as npt
+
+from corespot.compiled import compiled
+
+Bits = npt.NDArray[np.unsignedinteger]
+Counts = npt.NDArray[np.int64]
+Classes = npt.NDArray[np.uint8]
 
 #: Rows and bins of a tile: its lines of source and target stay in the first-level cache.
 _TILE = 32
@@ -13,8 +19,8 @@ _MOST_DIGIT_BITS = 11
 _MOST_MOVES = 4
 
 
-@njit(cache=True, nogil=True)
-def transpose_bins(bits, rows, first_bin, at, block):  # type: ignore[no-untyped-def]
+@compiled
+def transpose_bins(bits: Bits, rows: Counts, first_bin: int, at: int, block: Bits) -> None:
     """Copy some rows of a block of bins, bins first.
 
     bits : (n_spots, n_bins) uint32 or uint16, the bit patterns of float32 or float16
@@ -32,8 +38,18 @@ def transpose_bins(bits, rows, first_bin, at, block):  # type: ignore[no-untyped
                     block[j, at + i] = bits[rows[i], first_bin + j]
 
 
-@njit(cache=True, nogil=True)
-def add_rank_sums(block, y, sign, low, high, label_bits, digit_bits, n_counters, sums):  # type: ignore[no-untyped-def]
+@compiled
+def add_rank_sums(
+    block: Bits,
+    y: Classes,
+    sign: np.unsignedinteger,
+    low: np.unsignedinteger,
+    high: np.unsignedinteger,
+    label_bits: int,
+    digit_bits: int,
+    n_counters: int,
+    sums: Counts,
+) -> None:
     """Twice the sum of the mid-ranks (from 1) of each class, bin by bin.
 
     block : (n_bins, n) uint32 or uint16, bit patterns as `transpose_bins` leaves them; overwritten
@@ -74,8 +90,10 @@ def add_rank_sums(block, y, sign, low, high, label_bits, digit_bits, n_counters,
             _add_sorted(wide[0, :m], label_bits, alike, n - m, sums[j])
 
 
-@njit(cache=True, nogil=True)
-def _to_keys(column, sign, low, high):  # type: ignore[no-untyped-def]
+@compiled
+def _to_keys(
+    column: Bits, sign: np.unsignedinteger, low: np.unsignedinteger, high: np.unsignedinteger
+) -> tuple[np.unsignedinteger, np.unsignedinteger, np.unsignedinteger]:
     """Turn bit patterns into integers of the same order; lowest, second lowest, highest of them.
 
     sign, low, high : the sign bit, the lowest and the highest number, of the type of `column`
@@ -95,8 +113,15 @@ def _to_keys(column, sign, low, high):  # type: ignore[no-untyped-def]
     return lowest, second, highest
 
 
-@njit(cache=True, nogil=True)
-def _by_counting(column, y, low, high, counters, sums):  # type: ignore[no-untyped-def]
+@compiled
+def _by_counting(
+    column: Bits,
+    y: Classes,
+    low: np.int64,
+    high: np.int64,
+    counters: npt.NDArray[np.int32],
+    sums: Counts,
+) -> None:
     """Rank sums from how often each value comes with each class; leaves the counters zero."""
     n_classes = sums.size
     for i in range(column.size):
@@ -114,8 +139,16 @@ def _by_counting(column, y, low, high, counters, sums):  # type: ignore[no-untyp
             before += alike
 
 
-@njit(cache=True, nogil=True)
-def _pack(column, y, lowest, second, label_bits, packed, alike):  # type: ignore[no-untyped-def]
+@compiled
+def _pack(
+    column: Bits,
+    y: Classes,
+    lowest: np.unsignedinteger,
+    second: np.unsignedinteger,
+    label_bits: int,
+    packed: Bits,
+    alike: Counts,
+) -> int:
     """Values above the lowest, less the second lowest, with their class in the low bits.
 
     Counts the classes of the lowest in `alike`; returns how many were packed.
@@ -140,8 +173,10 @@ def _pack(column, y, lowest, second, label_bits, packed, alike):  # type: ignore
     return m
 
 
-@njit(cache=True, nogil=True)
-def _sort(packed, other, label_bits, value_bits, digit_bits, digits):  # type: ignore[no-untyped-def]
+@compiled
+def _sort(
+    packed: Bits, other: Bits, label_bits: int, value_bits: int, digit_bits: int, digits: Counts
+) -> None:
     """Sort by value; classes within a value come in any order.
 
     Two passes over the two highest digits leave almost everything in place, and insertion ends
@@ -156,8 +191,8 @@ def _sort(packed, other, label_bits, value_bits, digit_bits, digits):  # type: i
         _by_digits(packed, other, shift, digit_bits, digits)
 
 
-@njit(cache=True, nogil=True)
-def _by_digits(packed, other, shift, digit_bits, digits):  # type: ignore[no-untyped-def]
+@compiled
+def _by_digits(packed: Bits, other: Bits, shift: int, digit_bits: int, digits: Counts) -> None:
     """Sort by two digits from `shift` on, those alike in their former order."""
     size = 1 << digit_bits
     mask = size - 1
@@ -169,9 +204,9 @@ def _by_digits(packed, other, shift, digit_bits, digits):  # type: ignore[no-unt
         first[digit & mask] += 1
         second[(digit >> digit_bits) & mask] += 1
     before_first, before_second = 0, 0
-    for digit in range(size):
-        here_first, here_second = first[digit], second[digit]
-        first[digit], second[digit] = before_first, before_second
+    for at in range(size):
+        here_first, here_second = first[at], second[at]
+        first[at], second[at] = before_first, before_second
         before_first += here_first
         before_second += here_second
     for i in range(packed.size):
@@ -184,8 +219,8 @@ def _by_digits(packed, other, shift, digit_bits, digits):  # type: ignore[no-unt
         second[digit] += 1
 
 
-@njit(cache=True, nogil=True)
-def _by_insertion(packed, label_bits):  # type: ignore[no-untyped-def]
+@compiled
+def _by_insertion(packed: Bits, label_bits: int) -> bool:
     """Sort what is almost sorted by value; returns False if it takes too long, half done."""
     left = _MOST_MOVES * packed.size
     for i in range(1, packed.size):
@@ -203,8 +238,8 @@ def _by_insertion(packed, label_bits):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(cache=True, nogil=True)
-def _add_sorted(packed, label_bits, alike, n_lowest, sums):  # type: ignore[no-untyped-def]
+@compiled
+def _add_sorted(packed: Bits, label_bits: int, alike: Counts, n_lowest: int, sums: Counts) -> None:
     """Rank sums of `n_lowest` equal values, `alike` by class, with the sorted others above them."""
     for k in range(sums.size):
         sums[k] += alike[k] * (n_lowest + 1)
@@ -228,11 +263,11 @@ def _add_sorted(packed, label_bits, alike, n_lowest, sums):  # type: ignore[no-u
         start = stop
 
 
-@njit(cache=True, nogil=True)
-def _second_class(packed, label_bits, n_below):  # type: ignore[no-untyped-def]
+@compiled
+def _second_class(packed: Bits, label_bits: int, n_below: int) -> np.int64:
     """Twice the rank sum of the second of two classes, `n_below` values being lower than all."""
     n = packed.size
-    total = 0
+    total = np.int64(0)
     start = 0
     while start < n:
         here = np.int64(packed[start])

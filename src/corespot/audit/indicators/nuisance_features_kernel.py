@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+import numpy.typing as npt
 
-#: Sums may be taken in any order, so that several run side by side.
-_ANY_ORDER = {"reassoc", "contract"}
+from corespot.compiled import compiled, compiled_freely
+
+Floats = npt.NDArray[np.float64]
+Spectrum = npt.NDArray[np.float32]
+Integers = npt.NDArray[np.int64]
 
 
-@njit(cache=True, nogil=True)
-def read_ranges(block, bounds, readings, windows, strides, percentile, found):  # type: ignore[no-untyped-def]
+@compiled
+def read_ranges(
+    block: Spectrum,
+    bounds: Integers,
+    readings: Floats,
+    windows: Integers,
+    strides: Integers,
+    percentile: float,
+    found: Floats,
+) -> None:
     """Six numbers of each range of each spectrum, as sums over its bins.
 
     block : (n_spots, n_bins) float32
@@ -46,8 +57,8 @@ def read_ranges(block, bounds, readings, windows, strides, percentile, found):  
             found[i, part, 5] += level / n_windows[part]
 
 
-@njit(cache=True, nogil=True, fastmath=_ANY_ORDER)
-def _sums(values, readings, found):  # type: ignore[no-untyped-def]
+@compiled_freely
+def _sums(values: Spectrum, readings: Floats, found: Floats) -> None:
     cosine, sine, total, off = 0.0, 0.0, 0.0, 0.0
     for j in range(values.size):
         value = np.float64(values[j])
@@ -58,8 +69,8 @@ def _sums(values, readings, found):  # type: ignore[no-untyped-def]
     found[0], found[1], found[2], found[3] = cosine, sine, total, off
 
 
-@njit(cache=True, nogil=True, fastmath=_ANY_ORDER)
-def _roughness(values):  # type: ignore[no-untyped-def]
+@compiled_freely
+def _roughness(values: Spectrum) -> float:
     total = 0.0
     two = np.float32(2.0)
     for j in range(values.size - 2):
@@ -67,8 +78,10 @@ def _roughness(values):  # type: ignore[no-untyped-def]
     return total
 
 
-@njit(cache=True, nogil=True)
-def _percentile(values, first, stride, n, percentile, held):  # type: ignore[no-untyped-def]
+@compiled
+def _percentile(
+    values: Spectrum, first: int, stride: int, n: int, percentile: float, held: Spectrum
+) -> float:
     """Percentile of `n` values, every `stride` bins from `first` on, between neighbours in line.
 
     Holds as many of the lowest as are needed, in order: there are few, and most values are above.
