@@ -26,7 +26,7 @@ def rows(quick: bool) -> list[Row]:
     with scratch() as folder:
         for mode, there in places.items():
             path = folder / f"{mode}.imzML"
-            write_xml(path, there, mode)  # type: ignore[arg-type]
+            write_xml(path, there, mode)
             found.append(_row(path, mode, n))
             path.unlink()
     return found

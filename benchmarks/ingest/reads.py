@@ -36,7 +36,7 @@ def rows(quick: bool) -> list[Row]:
     with scratch() as folder:
         for mode, places in files.items():
             path = folder / f"{mode}.imzML"
-            write_xml(path, places, mode)  # type: ignore[arg-type]
+            write_xml(path, places, mode)
             _write_ibd(path.with_suffix(".ibd"), places, mode)
             orders = {"in order": np.arange(len(places)), "shuffled": rng.permutation(len(places))}
             with ImzMLParser(str(path)) as parser, open_imzml(path) as ours:

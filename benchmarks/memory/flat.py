@@ -93,7 +93,7 @@ def resident(pid: int) -> tuple[float, float]:
     found = dict(line.split(":", 1) for line in lines if line.startswith(("RssAnon", "VmRSS")))
     if len(found) < 2:
         return 0.0, 0.0
-    return tuple(int(found[name].split()[0]) / 1e3 for name in ("RssAnon", "VmRSS"))  # type: ignore[return-value]
+    return tuple(int(found[name].split()[0]) / 1e3 for name in ("RssAnon", "VmRSS"))
 
 
 def main() -> None:
