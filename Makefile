@@ -23,7 +23,7 @@ run: $(VENV)/.ready  ## set up, then run every stage over the cohort that params
 	@$(BIN)/corespot results
 
 test: $(VENV)/.ready-dev  ## set up, then run the whole test suite
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.ready-dev  ## lint, format, types and import floors
 	@$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import logging
 import os
@@ -14,6 +15,8 @@ from streamlit.web import cli
 
 ROUTER = Path(__file__).with_name("router.py")
 CONFIG = Path(__file__).parents[1] / ".streamlit" / "config.toml"
+#: New objects after which Python looks for cycles among them; a page makes some ten thousand.
+_BETWEEN_SEARCHES = 50_000
 #: Imported before the first visitor, and what only some views need, beside him.
 _FIRST = ("mlflow", "plotly.graph_objects", "pyarrow.parquet", "app.views.overview")
 _LATER = (
@@ -74,6 +77,18 @@ def _configured() -> dict[str, str]:
 def _import_later() -> None:
     for name in _LATER:
         importlib.import_module(name)
+    _spare_the_collector()
+
+
+def _spare_the_collector() -> None:
+    """Leave what was imported out of Python's search for cycles, and search less often.
+
+    A million objects of libraries, which stay for good, would be looked through while somebody
+    waits for a page.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_BETWEEN_SEARCHES, 20, 50)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ from corespot.mitigate.before_after import counterfactual_accuracy, cross_valida
 from corespot.mitigate.crossvalidate import cross_validate_mitigated
 from corespot.mitigate.requested import make_ways
 from corespot.mitigate.way import why_not_for
+from corespot.models.spectra_rows import SpectraRows
 from corespot.preprocess.recipe import Recipe
 from corespot.seeding import generator
 from corespot.synth import make_cohort
@@ -68,6 +69,10 @@ class Cohort:
     def take(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """Spectra of `rows`."""
         return self.spectra[rows]
+
+    def rows(self, rows: npt.NDArray[np.int64]) -> SpectraRows:
+        """The same, read when they are asked for."""
+        return SpectraRows(self.spectra, rows)
 
 
 def cohort_settings(kind: str) -> SynthSettings:

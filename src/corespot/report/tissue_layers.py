@@ -90,7 +90,8 @@ def class_layer(table: pd.DataFrame, column: str, classes: Sequence[str], name: 
     colours = colours_of(classes)
     numbers = {str(one): at for at, one in enumerate(colours, start=1)}
     unknown = len(numbers) + 1
-    codes = np.array([numbers.get(str(one), unknown) for one in table[column]], dtype=np.uint8)
+    names = table[column].tolist()
+    codes = np.array([numbers.get(str(one), unknown) for one in names], dtype=np.uint8)
     some_unknown = bool((codes == unknown).any())
     marked = table["wrong"].to_numpy(dtype=bool) if column == "predicted" else None
     return Layer(
