@@ -22,6 +22,7 @@ from corespot.tracking.reading import (
     MODEL_LEVELS,
     LoggedRun,
     child_runs,
+    database_stamp,
     find_runs,
     read_run,
     reading_client,
@@ -148,9 +149,22 @@ def _client(uri: str) -> Any:
 # Read again beside whoever looks, so that nobody waits for it, but never shown when it is old.
 @st.cache_resource(ttl=RUNS_FRESH, show_spinner="Reading the runs …", refresh_mode="background")
 def _runs(uri: str, epoch: int) -> list[LoggedRun]:
+    # Before the reading: what is written meanwhile is read the next time.
+    stamp, kept = (epoch, *database_stamp(uri)), _last_read(uri)
+    if len(stamp) > 1 and stamp in kept:
+        return kept[stamp]
     known = _client(uri)
     with _first:
-        return find_runs(known)
+        found = find_runs(known)
+    kept.clear()
+    kept[stamp] = found
+    return found
+
+
+@st.cache_resource(show_spinner=False)
+def _last_read(uri: str) -> dict[tuple[int, ...], list[LoggedRun]]:
+    """The runs, by what the store's file was like; reading 500 again takes half a second."""
+    return {}
 
 
 @st.cache_resource(ttl=FILES_FRESH, max_entries=64, show_spinner="Reading the run …")

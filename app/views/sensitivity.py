@@ -40,6 +40,8 @@ from corespot.report.sensitivity_view import SensitivityView
 from corespot.report.tissue_explorer import tissue_explorer
 from corespot.report.tissue_layers import ion_layer
 
+#: Most cores of an ion image that tells of them beneath the pointer, as Tissue always does.
+_FEW_CORES = 300
 _QUANTITIES: dict[Quantity, str] = {"logit": "log-odds", "probability": "probability"}
 
 
@@ -164,7 +166,10 @@ def _ion_image(run: LoggedRun) -> None:
         name = f"mean intensity within m/z {mz:.3f} ± {tolerance}"
         layer = ion_layer(image, name, percentile=99)
         title = name[0].upper() + name[1:]
-        figure = tissue_explorer(here.table, [layer], here.votes, title=title, highest_px=260)
+        few = len(here.votes) <= _FEW_CORES
+        figure = tissue_explorer(
+            here.table, [layer], here.votes, title=title, highest_px=260, answers=few
+        )
         shown.figure(figure, "ion image", alt=f"Ion image of m/z {mz:.3f} on every TMA")
 
 

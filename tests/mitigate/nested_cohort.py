@@ -11,6 +11,7 @@ import pandas as pd
 from corespot.axis import MzAxis
 from corespot.cohort.splits import FoldSettings, FoldTable, make_folds
 from corespot.cohort.tasks import Task, TaskSpots, select_spots
+from corespot.models.spectra_rows import SpectraRows
 
 AXIS = MzAxis.tof(1000.0, 1240.0, 1600)
 RESOLUTION = 4500.0
@@ -40,6 +41,9 @@ class Cohort:
 
     def take(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         return self.spectra[rows]
+
+    def rows(self, rows: npt.NDArray[np.int64]) -> SpectraRows:
+        return SpectraRows(self.spectra, rows)
 
 
 def nested_cohort(seed: int = 0, *, n_tmas: int = 4, ppm: float = 15.0) -> Cohort:

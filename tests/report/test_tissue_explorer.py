@@ -153,6 +153,7 @@ def test_the_chosen_core_is_framed_in_its_middle_and_nowhere_else() -> None:
     elsewhere = drawn(table[table["number"] > 0], [layers[0].of(table["number"] > 0)], chosen=0)
     assert handles_in(elsewhere)[0].selectedpoints == ()
     assert handles_in(drawn(table, layers))[0].selectedpoints is None
+    assert handles_in(drawn(table, layers, answers=False)) == []
 
 
 def test_the_ion_image_is_clipped_and_says_where() -> None:

@@ -34,6 +34,7 @@ def tissue_explorer(
     title: str,
     chosen: int | None = None,
     revision: int = 0,
+    answers: bool = True,
     highest_px: int = 460,
 ) -> go.Figure:
     """Maps of the spots, one a file and layer, cores outlined.
@@ -53,6 +54,8 @@ def tissue_explorer(
         Number of the core that is framed until another one is clicked.
     revision : int
         Another number makes another figure of the same content, in which nothing was clicked yet.
+    answers : bool
+        Whether hovering and clicking tell of cores; of a thousand, that is most of the drawing.
     highest_px : int
         Most height of a map in pixels.
 
@@ -93,8 +96,9 @@ def tissue_explorer(
     hatched = maps.lines(lambda at, grid: _hatching(grid, layers[at % len(layers)]))
     if hatched[0].size:
         traces.append(map_line(*hatched, INK, thick, PLACE))
-    handles = Handles(table, votes, layers, budget=MOST_HANDLES // len(layers))
-    traces.append(handles.on(maps, chosen))
+    if answers:
+        handles = Handles(table, votes, layers, budget=MOST_HANDLES // len(layers))
+        traces.append(handles.on(maps, chosen))
     height = maps.height_px
     scales = [layer for layer in layers if layer.ends is not None]
     traces += [_bar(layer, at, height) for at, layer in enumerate(scales[:2])]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -219,3 +219,22 @@ class mlflow_told:
         if isinstance(error, MlflowException | SQLAlchemyError | OSError):
             first = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise TrackingError(f"{self.what}: {first}") from None
+
+
+def database_stamp(uri: str) -> tuple[int, ...]:
+    """What changes when anything is written to a store in a local file; empty for other stores.
+
+    Parameters
+    ----------
+    uri : str
+        Address of the store.
+    """
+    path = uri.removeprefix("sqlite:///")
+    if path == uri:
+        return ()
+    found: list[int] = []
+    for name in (path, f"{path}-wal"):
+        with suppress(OSError):
+            there = Path(name).stat()
+            found += [there.st_mtime_ns, there.st_size]
+    return tuple(found)
