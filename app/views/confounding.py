@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 import streamlit as st
 
@@ -20,7 +22,7 @@ from corespot.report.audit_tables import (
     readings_table,
     second_cohort_table,
 )
-from corespot.report.captioned import captioned
+from corespot.report.captioned import Captioned, captioned
 from corespot.report.design_parts import design_parts
 from corespot.report.mitigation_figures import before_after_figure
 from corespot.report.mitigation_record import MitigationRecord
@@ -37,8 +39,7 @@ def main() -> None:
             _audited(run, data.audit(run))
     else:
         _not_audited(run)
-    with shown.told():
-        _design(run)
+    _design(run)
 
 
 def _audited(run: LoggedRun, view: AuditView) -> None:
@@ -67,13 +68,24 @@ def _audited(run: LoggedRun, view: AuditView) -> None:
             exhibit(figures["audit_negative_controls"], "controls")
         with st.container(width=520):
             exhibit(figures["audit_label_by_tma"], "layout", more="Colour: number of patients.")
-    for name in ("audit_windows", "audit_tma_sensitivity"):
-        if name in figures:
-            exhibit(figures[name], name)
-    if "audit_windows" not in figures:
-        _reason(view, "shared_windows", "Windows of the label and of the TMA")
+    _of_the_tma(view, figures)
     _tables(view)
     _help(view)
+
+
+@shown.own_part
+def _of_the_tma(view: AuditView, figures: Mapping[str, Captioned]) -> None:
+    """What the spectra say of the TMA, beside what the model reads: drawn when asked for."""
+    if "audit_windows" not in figures:
+        _reason(view, "shared_windows", "Windows of the label and of the TMA")
+    there = [name for name in ("audit_windows", "audit_tma_sensitivity") if name in figures]
+    if not there:
+        return
+    more = st.expander("What tells the TMA", on_change="rerun", key="of the TMA")
+    if more.open:
+        with more:
+            for name in there:
+                exhibit(figures[name], name)
 
 
 @shown.own_part
@@ -151,6 +163,7 @@ def _not_audited(run: LoggedRun) -> None:
     st.code("dvc repro audit", language="sh")
 
 
+@shown.own_part
 def _design(run: LoggedRun) -> None:
     st.subheader(f"Design of the task {shown.literal(run.task)}")
     same = evidence.data_is_that_of(run)
@@ -158,11 +171,16 @@ def _design(run: LoggedRun) -> None:
         "Which classes were measured where. Of the data the project holds now"
         + (", which this run has read." if same else "; **this run has read other data**.")
     )
-    for at, part in enumerate(design_parts(evidence.design(run.task))):
-        if isinstance(part, pd.DataFrame):
-            shown.table(part, f"design {run.task} {at}")
-        else:
+    parts = list(enumerate(design_parts(evidence.design(run.task))))
+    for _, part in parts:
+        if not isinstance(part, pd.DataFrame):
             st.text(str(part))
+    tables = st.expander("What else goes with the label", on_change="rerun", key="design tables")
+    if tables.open:
+        with tables:
+            for at, part in parts:
+                if isinstance(part, pd.DataFrame):
+                    shown.table(part, f"design {run.task} {at}")
 
 
 def _reason(view: AuditView, indicator: str, name: str) -> None:
