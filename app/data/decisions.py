@@ -28,7 +28,7 @@ def decide(run_id: str, word: str, reviewer: str, comment: str, seen: str) -> De
             project(), run_id, word, reviewer=reviewer, comment=comment, seen=seen
         )
     finally:
-        look_again()
+        look_again(run_id)
 
 
 def promote(run_id: str, by: str) -> Promotion:
@@ -36,4 +36,4 @@ def promote(run_id: str, by: str) -> Promotion:
     try:
         return promoting.promote(project(), run_id, by=by)
     finally:
-        look_again()
+        look_again(run_id)

@@ -3,31 +3,39 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, TypeAlias
 
 import plotly.graph_objects as go
 import streamlit as st
 
 from app.data.runs import LoggedRun, audit, project, read, run_of, runs
 from corespot.errors import CorespotError, StoreError, TrackingError
-from corespot.report.audit_figures import audit_figures
+from corespot.report.audit_figures import audit_drawings
 from corespot.report.captioned import Captioned, captioned
 from corespot.report.mitigation_record import MitigationRecord
 
+Drawing: TypeAlias = Callable[[], Captioned | None]
 #: Height in pixels of exhibits that stand side by side; others keep their own.
 _BESIDE = {"audit_shares": 320, "audit_scores": 320, "audit_negative_controls": 320}
 
 
-def exhibits(run: LoggedRun) -> Mapping[str, Captioned]:
-    """The figures of a run's audit with their words, by name; not to be changed in place.
+def exhibits(run: LoggedRun) -> Mapping[str, Drawing]:
+    """The figures of a run's audit with their words, by name, each drawn when it is called for.
+
+    What a drawing gives is not to be changed in place, and None where the figure does not apply.
 
     Raises
     ------
     StoreError
         If it has no audit that can be read.
     """
-    return _exhibits(project().tracking_uri, run.run_id, read(run, "audit_digest"), run)
+    known = (project().tracking_uri, run.run_id, read(run, "audit_digest"))
+    return {
+        name: partial(_exhibit, *known, name, draw)
+        for name, draw in audit_drawings(audit(run)).items()
+    }
 
 
 def design(task: str) -> dict[str, Any]:
@@ -96,12 +104,12 @@ def _can(why_not_for: Any, way: str, model: str) -> bool:
         return False
 
 
-@st.cache_resource(ttl=600, max_entries=16, show_spinner="Drawing the exhibits …")
-def _exhibits(uri: str, run_id: str, digest: str, _run: LoggedRun) -> dict[str, Captioned]:
-    figures = audit_figures(audit(_run))
-    return {
-        name: captioned(figure, height=_height(figure, name)) for name, figure in figures.items()
-    }
+@st.cache_resource(ttl=600, max_entries=128, show_spinner=False)
+def _exhibit(
+    uri: str, run_id: str, digest: str, name: str, _draw: Callable[[], go.Figure | None]
+) -> Captioned | None:
+    figure = _draw()
+    return None if figure is None else captioned(figure, height=_height(figure, name))
 
 
 def _height(figure: go.Figure, name: str) -> int | None:

@@ -36,6 +36,8 @@ __all__ = ["LoggedRun"]  # what views may know of tracking
 RUNS_FRESH, FILES_FRESH = 10, 60
 #: Seconds after which a list of runs is not shown any more, not even while it is read again.
 _OLDEST = 120
+#: Where a list is kept of which one run was read again.
+_PATCHED = ()
 # SQLAlchemy and MLflow make their engine at the first call; two threads at once make two.
 _first = threading.Lock()
 
@@ -130,8 +132,14 @@ def markers() -> tuple[Marker, ...]:
     return read_markers(Path(project().root) / "data" / "ingest" / "markers.csv")
 
 
-def look_again() -> None:
-    """Forget the list of runs, after something was written."""
+def look_again(run_id: str) -> None:
+    """Have the list of runs hold one as it is now, after something was written to it."""
+    try:
+        now = read_run(client(), run_id)
+        listed = [now if one.run_id == run_id else one for one in runs()]
+        _last_read(project().tracking_uri)[_PATCHED] = listed
+    except TrackingError:
+        pass  # All are read again.
     _runs.clear()
 
 
@@ -151,6 +159,9 @@ def _client(uri: str) -> Any:
 def _runs(uri: str, epoch: int) -> list[LoggedRun]:
     # Before the reading: what is written meanwhile is read the next time.
     stamp, kept = (epoch, *database_stamp(uri)), _last_read(uri)
+    if _PATCHED in kept:
+        # Until it is fresh no more: somebody else may have written to others.
+        return kept.pop(_PATCHED)
     if len(stamp) > 1 and stamp in kept:
         return kept[stamp]
     known = _client(uri)

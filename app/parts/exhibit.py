@@ -8,18 +8,20 @@ from app.parts import shown
 from corespot.report.captioned import Captioned
 
 
-def exhibit(parts: Captioned, key: str, *, more: str = "") -> None:
+def exhibit(parts: Captioned | None, key: str, *, more: str = "") -> None:
     """Draw a figure, its title above it and its subtitle beneath, where text wraps.
 
     Parameters
     ----------
-    parts : Captioned
-        The figure and its words.
+    parts : Captioned, optional
+        The figure and its words; nothing is drawn where there is none.
     key : str
         Names it within the page.
     more : str
         Our own sentence, read as Markdown, after how to read the figure.
     """
+    if parts is None:
+        return
     st.markdown(f"**{shown.literal(parts.title)}**")
     shown.figure(parts.figure, key, alt=f"{parts.title}. {parts.text}".strip())
     words = shown.literal(parts.text[:1].upper() + parts.text[1:]) + ("." if parts.text else "")

@@ -87,7 +87,10 @@ def _quality() -> None:
     )
     with st.expander("Figures of each TMA"):
         shown.table(data.quality("tmas"), "quality-tmas")
-    st.subheader("Mean spectrum of each TMA")
+
+
+def _means() -> None:
+    """Mean spectrum of each TMA."""
     means = data.quality("mean_spectra")
     names = in_order(means["tma"].unique())
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -190,6 +193,7 @@ def _task() -> str | None:
 PARTS: dict[str, Callable[[], None]] = {
     "Cohort": _cohort,
     "Quality": _quality,
+    "Mean spectra": _means,
     "Classes and TMAs": _classes,
     "Folds": _folds,
     "Preprocessing": cohort_spectrum.show,

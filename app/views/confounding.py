@@ -22,7 +22,7 @@ from corespot.report.audit_tables import (
     readings_table,
     second_cohort_table,
 )
-from corespot.report.captioned import Captioned, captioned
+from corespot.report.captioned import captioned
 from corespot.report.design_parts import design_parts
 from corespot.report.mitigation_figures import before_after_figure
 from corespot.report.mitigation_record import MitigationRecord
@@ -47,9 +47,9 @@ def _audited(run: LoggedRun, view: AuditView) -> None:
     figures = evidence.exhibits(run)
     with st.container(horizontal=True, gap="large"):
         with st.container(width=520):
-            exhibit(figures["audit_shares"], "shares")
+            exhibit(figures["audit_shares"](), "shares")
         with st.container(width=520):
-            exhibit(figures["audit_scores"], "scores")
+            exhibit(figures["audit_scores"](), "scores")
     shown.drawn(VerdictLimits(view))
     report_button([run])
     with shown.told():
@@ -59,33 +59,33 @@ def _audited(run: LoggedRun, view: AuditView) -> None:
         "Peptides can only be on peaks. Sensitivity elsewhere is to the measurement: baseline, "
         "noise, matrix."
     )
-    for name, figure in figures.items():
+    for name, draw in figures.items():
         if name.startswith("audit_sensitivity_"):
-            exhibit(figure, name)
+            exhibit(draw(), name)
     st.subheader("What else was looked at")
     with st.container(horizontal=True, gap="large"):
         with st.container(width=520):
-            exhibit(figures["audit_negative_controls"], "controls")
+            exhibit(figures["audit_negative_controls"](), "controls")
         with st.container(width=520):
-            exhibit(figures["audit_label_by_tma"], "layout", more="Colour: number of patients.")
+            exhibit(figures["audit_label_by_tma"](), "layout", more="Colour: number of patients.")
     _of_the_tma(view, figures)
     _tables(view)
     _help(view)
 
 
 @shown.own_part
-def _of_the_tma(view: AuditView, figures: Mapping[str, Captioned]) -> None:
+def _of_the_tma(view: AuditView, figures: Mapping[str, evidence.Drawing]) -> None:
     """What the spectra say of the TMA, beside what the model reads: drawn when asked for."""
-    if "audit_windows" not in figures:
+    there = {name: figures[name]() for name in ("audit_windows", "audit_tma_sensitivity")}
+    if there["audit_windows"] is None:
         _reason(view, "shared_windows", "Windows of the label and of the TMA")
-    there = [name for name in ("audit_windows", "audit_tma_sensitivity") if name in figures]
-    if not there:
+    if not any(there.values()):
         return
     more = st.expander("What tells the TMA", on_change="rerun", key="of the TMA")
     if more.open:
         with more:
-            for name in there:
-                exhibit(figures[name], name)
+            for name, figure in there.items():
+                exhibit(figure, name)
 
 
 @shown.own_part

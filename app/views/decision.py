@@ -8,6 +8,7 @@ from app.data import decisions as data
 from app.parts import chosen
 from app.parts.report_button import report_button
 from app.parts.shown import drawn, literal, told
+from corespot.errors import CorespotError
 from corespot.report.audit_card import VerdictCard
 from corespot.review.checks import REASON_RULE, needs_reason
 from corespot.review.decide import Decided
@@ -58,7 +59,7 @@ def _verdict(evidence: Evidence) -> None:
 
 def _form(evidence: Evidence) -> None:
     st.subheader("Decide", anchor=False)
-    _say()
+    _tell(evidence.run.run_id)
     objections = approval_objections(evidence)
     if objections:
         with st.container(border=True):
@@ -72,10 +73,13 @@ def _form(evidence: Evidence) -> None:
     # A new number gives empty boxes after a decision, while one that was refused stays as written.
     turn = f"{run_id}-{st.session_state.get(_TIMES, 0)}"
     with st.form(f"decide-{turn}", border=True):
-        reviewer = st.text_input(
-            "Reviewer", st.session_state.get(_REVIEWER, ""), max_chars=LONGEST_NAME
+        st.text_input(
+            "Reviewer",
+            st.session_state.get(_REVIEWER, ""),
+            max_chars=LONGEST_NAME,
+            key=f"reviewer-{turn}",
         )
-        word = st.radio(
+        st.radio(
             "Decision",
             list(_WORDS),
             index=None,
@@ -83,25 +87,39 @@ def _form(evidence: Evidence) -> None:
                 f"{_WORDS[one]} (refused)" if one == "approve" and objections else _WORDS[one]
             ),
             horizontal=True,
+            key=f"word-{turn}",
         )
-        comment = st.text_area("Comment", max_chars=LONGEST_COMMENT, height=120)
-        sent = st.form_submit_button("Record the decision", type="primary")
+        st.text_area("Comment", max_chars=LONGEST_COMMENT, height=120, key=f"comment-{turn}")
+        st.form_submit_button(
+            "Record the decision", type="primary", on_click=_record, args=(run_id, turn)
+        )
     st.caption(
         "Everybody who opens this run sees it. It cannot be changed, only followed by another."
     )
-    # What lay before the reviewer was drawn before this click; from now on it is what is drawn now.
-    now = (run_id, evidence.audit_sha256)
-    of, seen = st.session_state.get(_SEEN, now)
-    st.session_state[_SEEN] = now
-    if not sent:
-        return
+    # What lies before the reviewer from now on, until the next click.
+    st.session_state[_SEEN] = (run_id, evidence.audit_sha256)
+
+
+def _record(run_id: str, turn: str) -> None:
+    """Record what the form holds, before the page is drawn anew."""
+    reviewer, word, comment = (
+        st.session_state[f"{name}-{turn}"] for name in ("reviewer", "word", "comment")
+    )
     st.session_state[_REVIEWER] = reviewer
     if word is None:
-        st.error("Choose a decision.", icon=":material/error:")
+        _say(run_id, "Choose a decision.", refused=True)
         return
-    made = data.decide(run_id, word, reviewer, comment, seen if of == run_id else now[1])
+    of, seen = st.session_state.get(_SEEN, (None, None))
+    if of != run_id:
+        _say(run_id, "Not recorded: look at this run again, and send it once more.", refused=True)
+        return
+    try:
+        made = data.decide(run_id, word, reviewer, comment, seen)
+    except CorespotError as error:
+        _say(run_id, str(error), refused=True)
+        return
     st.session_state[_TIMES] = st.session_state.get(_TIMES, 0) + 1
-    _say_later(run_id, _decided(made))
+    _say(run_id, _decided(made))
 
 
 def _history(evidence: Evidence) -> None:
@@ -131,9 +149,13 @@ def _promotion(evidence: Evidence) -> None:
     elif st.session_state.get(_ASKED) != run_id or not gate.passed:
         if st.session_state.pop(_ASKED, None) == run_id:
             st.warning(_CHANGED, icon=":material/sync_problem:")
-        if st.button("Promote to champion …", disabled=not gate.passed, key="ask to promote"):
-            st.session_state[_ASKED] = run_id
-            st.rerun()
+        st.button(
+            "Promote to champion …",
+            disabled=not gate.passed,
+            key="ask to promote",
+            on_click=_ask,
+            args=(run_id,),
+        )
     else:
         _confirm(evidence)
     st.caption("The same on the command line:")
@@ -147,19 +169,36 @@ def _confirm(evidence: Evidence) -> None:
             f"Make {literal(evidence.version)} champion? Whoever loads the champion of "
             f"{literal(getattr(evidence.version, 'name', ''))} gets it from then on."
         )
-        by = st.text_input(
-            "Promoted by", st.session_state.get(_REVIEWER, ""), max_chars=LONGEST_NAME
+        st.text_input(
+            "Promoted by",
+            st.session_state.get(_REVIEWER, ""),
+            max_chars=LONGEST_NAME,
+            key="promoted by",
         )
         with st.container(horizontal=True):
-            yes = st.button("Make it champion", type="primary", key="promote")
-            no = st.button("Cancel", key="do not promote")
-    if no:
-        st.session_state.pop(_ASKED, None)
-        st.rerun()
-    if yes:
-        made = data.promote(evidence.run.run_id, by)
-        st.session_state.pop(_ASKED, None)
-        _say_later(evidence.run.run_id, "" if made.version else _CHANGED)
+            st.button(
+                "Make it champion",
+                type="primary",
+                key="promote",
+                on_click=_promote,
+                args=(evidence.run.run_id,),
+            )
+            st.button("Cancel", key="do not promote", on_click=_ask, args=(None,))
+
+
+def _ask(run_id: str | None) -> None:
+    st.session_state[_ASKED] = run_id
+
+
+def _promote(run_id: str) -> None:
+    try:
+        made = data.promote(run_id, st.session_state["promoted by"])
+    except CorespotError as error:
+        _say(run_id, str(error), refused=True)
+        return
+    _ask(None)
+    if not made.version:
+        _say(run_id, _CHANGED)
 
 
 def _to_evidence(evidence: Evidence, label: str) -> None:
@@ -175,18 +214,19 @@ def _decided(made: Decided) -> str:
     return "; ".join([f"{_WORDS[made.decision.word]}: recorded", *made.told]) + "."
 
 
-def _say_later(run_id: str, text: str) -> None:
-    """Draw the page anew, with everything as it is now, and then say this."""
-    if text:
-        st.session_state[_SAID] = (run_id, text)
-    chosen.choose([run_id])
-    st.rerun()
+def _say(run_id: str, text: str, *, refused: bool = False) -> None:
+    """Keep what is to be said of a click where the page is drawn anew, for this run."""
+    st.session_state[_SAID] = (run_id, text, refused)
 
 
-def _say() -> None:
-    said = st.session_state.pop(_SAID, None)
-    if said is not None and said[0] in chosen.chosen_ids():
-        st.info(literal(said[1]), icon=":material/check:")
+def _tell(run_id: str) -> None:
+    of, text, refused = st.session_state.pop(_SAID, (None, "", False))
+    if of != run_id:
+        return
+    if refused:
+        st.error(literal(text), icon=":material/error:")
+    else:
+        st.info(literal(text), icon=":material/check:")
 
 
 def _capital(text: str) -> str:

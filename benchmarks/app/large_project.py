@@ -1,11 +1,12 @@
 """Blow a finished project up to the size of a large study: many runs, one of them at paper scale.
 
-    python benchmarks/app/large_project.py PROJECT OUT --runs 500 --spots 27475 --bins 27286
+    python -m benchmarks.app.large_project PROJECT OUT --runs 500 --spots 27475 --bins 27286
 
 PROJECT is a project after `make run`. OUT gets an MLflow store of its own with `--runs` runs made
 from PROJECT's (metrics jittered), and files for the newest of them: spectra, predictions,
 sensitivity and audit on `--bins` bins and `--spots` spots, by repeating those of PROJECT. The
-numbers mean nothing; their sizes do. `measure.py` then times the app on OUT.
+numbers mean nothing; their sizes do. Raw spectra are written for one TMA. `measure.py` then times
+the app on OUT.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import yaml
+from benchmarks.app.large_data import make_data, make_studies
 from mlflow.entities import Metric, Param, RunTag
 
 from corespot.axis import MzAxis
@@ -47,6 +49,8 @@ def main() -> None:
     out.mkdir(parents=True)
     shutil.copy(source / "params.yaml", out / "params.yaml")
     rows = make_store(source, out, given.spots, given.bins)
+    make_data(source, out)
+    make_studies(source, out)
     started = time.perf_counter()
     newest, next_to_it = make_runs(out, runs, given.runs)
     print(f"{given.runs} runs written in {time.perf_counter() - started:.0f} s")
@@ -72,6 +76,7 @@ def make_store(source: Path, out: Path, n_spots: int, n_bins: int) -> pd.DataFra
             part[name] = [f"{copy}-{value}" for value in part[name]]
         parts.append(part)
     rows = pd.concat(parts, ignore_index=True).head(n_spots)
+    rows["spectrum"] = rows.groupby("file").cumcount()
     folder = out / "data/store"
     folder.mkdir(parents=True)
     spectra = np.lib.format.open_memmap(

@@ -15,7 +15,15 @@ from corespot.cohort.foldtable import FoldTable
 from corespot.report.cohort_tables import skipped_lines, tma_table
 from corespot.report.fold_layout import fold_layout, fold_members, fold_table, n_split
 
-PARTS = ("Cohort", "Quality", "Classes and TMAs", "Folds", "Preprocessing", "Versions")
+PARTS = (
+    "Cohort",
+    "Quality",
+    "Mean spectra",
+    "Classes and TMAs",
+    "Folds",
+    "Preprocessing",
+    "Versions",
+)
 HOSTILE = "<script>../../x *y*"
 
 
@@ -34,7 +42,7 @@ def test_every_part_of_a_real_project(small_project: Path, launched: Launch) -> 
     summary = json.loads((small_project / "data/ingest/summary.json").read_text())
     assert {one.label: one.value for one in test.metric}["Spots"] == f"{summary['n_spots']:,}"
     assert test.dataframe[0].value["spots"].sum() == summary["n_spots"]
-    figures = {"Quality": 2, "Classes and TMAs": 1, "Folds": 1, "Preprocessing": 1}
+    figures = dict.fromkeys(PARTS[1:-1], 1)
     for name in PARTS[1:]:
         part(test, name)
         assert not test.exception and not test.error, name
@@ -76,7 +84,7 @@ def test_missing_stage_outputs_spoil_their_part_alone(
     (root / "params.yaml").write_text(text.replace("models:", "modles:", 1))
     test = launched(root, "cohort")
     assert not test.exception and not test.error and "not valid" in shown(test)
-    for name in ("Quality", "Classes and TMAs", "Folds"):
+    for name in ("Quality", "Mean spectra", "Classes and TMAs", "Folds"):
         part(test, name)
         assert not test.exception and len(test.error) == 1, name
     part(test, "Preprocessing")  # the raw files are not here

@@ -244,3 +244,24 @@ def test_a_deleted_run_is_told_and_refused(opened: Any, reviewed: Reviewed) -> N
     reviewed.client.delete_run(reviewed.ids["clean"])
     test = opened("clean")
     assert not test.exception and "The run was deleted" in said(test)
+
+
+def test_after_a_decision_only_its_run_is_read_again(
+    opened: Any, reviewed: Reviewed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test = opened("clean")
+
+    def all_of_them(client: object) -> None:
+        raise AssertionError("all runs were read")
+
+    monkeypatch.setattr("app.data.runs.find_runs", all_of_them)
+    send(test, "reject", comment="the slides were swapped")
+    assert not test.exception and "✕ rejected" in html(test)
+    test.run()
+    assert not test.exception and "the slides were swapped" in html(test)
+
+
+def test_without_a_decision_the_form_says_so(opened: Any, reviewed: Reviewed) -> None:
+    test = send(opened("clean"), None, comment="kept")
+    assert "Choose a decision" in test.error[0].value and test.text_area[0].value == "kept"
+    assert not history(reviewed, "clean").entries

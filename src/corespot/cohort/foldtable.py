@@ -164,7 +164,7 @@ class FoldTable:
         for name in COLUMNS:
             column = self.assignment[name]
             if name == "group":
-                digest.update("\x1f".join(column.astype(str)).encode())
+                digest.update("\x1f".join(column.astype(str).tolist()).encode())
             else:
                 digest.update(np.ascontiguousarray(column.to_numpy("<i8")).tobytes())
         return digest.hexdigest()

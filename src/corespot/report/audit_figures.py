@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import plotly.graph_objects as go
 
 from corespot.report.audit_control_figure import negative_controls
@@ -17,7 +20,19 @@ from corespot.report.quality_figures import label_heatmap
 
 
 def audit_figures(view: AuditView) -> dict[str, go.Figure]:
-    """All figures of an audit, by the name under which they are kept with the model's run.
+    """All figures of an audit that apply, by the name under which they are kept with the run.
+
+    Parameters
+    ----------
+    view : AuditView
+        The audit.
+    """
+    drawn = {name: draw() for name, draw in audit_drawings(view).items()}
+    return {name: figure for name, figure in drawn.items() if figure is not None}
+
+
+def audit_drawings(view: AuditView) -> dict[str, Callable[[], go.Figure | None]]:
+    """How each figure of an audit is drawn, for pages that show one while they draw the next.
 
     Parameters
     ----------
@@ -26,22 +41,25 @@ def audit_figures(view: AuditView) -> dict[str, go.Figure]:
 
     Returns
     -------
-    dict of str to Figure
-        ``audit_shares``, ``audit_scores``, ``audit_negative_controls``, ``audit_label_by_tma``,
-        ``audit_sensitivity_<number of the class>``, and, where they apply, ``audit_windows`` and
-        ``audit_tma_sensitivity``.
+    dict of str to callable
+        ``audit_shares``, ``audit_negative_controls``, ``audit_scores``, ``audit_label_by_tma``,
+        ``audit_sensitivity_<number of the class>``, ``audit_windows`` and
+        ``audit_tma_sensitivity``; the last two give None where they do not apply.
     """
-    figures: dict[str, go.Figure | None] = {
-        "audit_shares": gap_shares(view),
-        "audit_negative_controls": negative_controls(view),
-        "audit_scores": scores_by_tma(view),
-        "audit_label_by_tma": label_by_tma_figure(view),
+    return {
+        "audit_shares": partial(gap_shares, view),
+        "audit_negative_controls": partial(negative_controls, view),
+        "audit_scores": partial(scores_by_tma, view),
+        "audit_label_by_tma": partial(label_by_tma_figure, view),
+        **{
+            f"audit_sensitivity_{view.classes.index(name)}": partial(
+                sensitivity_profile, view, name
+            )
+            for name in view.shown_classes
+        },
+        "audit_windows": partial(label_and_tma_windows, view),
+        "audit_tma_sensitivity": partial(tma_profile, view),
     }
-    for name in view.shown_classes:
-        figures[f"audit_sensitivity_{view.classes.index(name)}"] = sensitivity_profile(view, name)
-    figures["audit_windows"] = label_and_tma_windows(view)
-    figures["audit_tma_sensitivity"] = tma_profile(view)
-    return {name: figure for name, figure in figures.items() if figure is not None}
 
 
 def label_by_tma_figure(view: AuditView) -> go.Figure:
