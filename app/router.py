@@ -10,6 +10,7 @@ import streamlit as st
 # Streamlit puts only this folder on the path, and the package `app` lies one above.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from app.parts.ahead import load_ahead
 from app.parts.shown import told
 
 #: Address of each view, its title and its icon, in the order of the menu.
@@ -61,6 +62,7 @@ def main() -> None:
     with told():
         page.run()
     st.caption("Research use only. Not a medical device.")
+    load_ahead()
 
 
 main()

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+import streamlit
 from app_projects import VIEWS, Launch, run_ids
 
 
@@ -35,3 +36,13 @@ def test_an_unknown_view_is_said_and_the_overview_shown(tmp_path: Path, launched
     test = launched(tmp_path, "<script>alert(1)</script>")
     assert not test.exception
     assert "no view of this name" in test.warning[0].value
+
+
+def test_what_draws_figures_is_loaded_while_the_first_page_is_looked_at(
+    tmp_path: Path, launched: Launch
+) -> None:
+    test = launched(tmp_path, "overview")
+    (script,) = (one.proto.body for one in test.get("html") if "<script>" in one.proto.body)
+    for part in ("PlotlyChart", "StreamlitSyntaxHighlighter"):
+        (name,) = re.findall(rf"'({part}\.[\w-]+\.js)'", script)
+        assert (Path(streamlit.__file__).parent / "static/static/js" / name).is_file()
