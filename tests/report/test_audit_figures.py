@@ -56,7 +56,7 @@ def test_shares_have_their_intervals_folds_and_lines(figures):
         (0.22, 0),
         (0.15, 5),
     ]
-    assert texts(figure).count("not applicable") == 2
+    assert texts(figure).count("not<br>applicable") == 2
     assert "lower bound" in figure.layout.title.subtitle.text
 
 

@@ -199,6 +199,10 @@ def test_quality_figures():
     assert list(shift.y[1:]) == [3.0, -5.0] and list(empty.y) == [0, 0, 1]
     assert not any("<script" in text for text in texts(figure))
     assert quality_by_tma(spots[["tma"]]).layout.annotations
+    assert figure.layout.boxmode == "overlay", "boxes stand over the names of their TMAs"
+    assert figure.layout.yaxis.rangemode is None
+    normalised = quality_by_tma(spots.assign(tic=593 + spots["tic"] * 1e-7))
+    assert normalised.layout.yaxis.rangemode == "tozero", "no scale of rounding errors"
 
     counts = label_by_tma(
         pd.DataFrame({"tma": ["T10", "T2", "T2", "T2"], "organ": ["lung", "pancreas", "", "lung"]}),

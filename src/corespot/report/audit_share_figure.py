@@ -166,7 +166,7 @@ def _not_applicable(figure: go.Figure, at: int, reason: str) -> None:
     figure.add_annotation(
         x=at,
         y=0,
-        text="not applicable",
+        text="not<br>applicable",
         hovertext=plain(reason),
         showarrow=False,
         yanchor="bottom",

@@ -31,6 +31,8 @@ _SPOT_PANELS = (
     ("zero_fraction", "Bins without intensity", "share of bins"),
 )
 _N_COLUMNS = 2
+#: Ratio of high to low percentile above which a scale is logarithmic, below which it has a zero.
+_WIDE, _NARROW = 30, 1.01
 
 
 def quality_by_tma(spots: pd.DataFrame, tmas: pd.DataFrame | None = None) -> go.Figure:
@@ -72,8 +74,12 @@ def quality_by_tma(spots: pd.DataFrame, tmas: pd.DataFrame | None = None) -> go.
         figure.add_trace(_boxes(values, names), **place)
         figure.update_yaxes(title_text=axis_title, **place)
         positive = spots[column][spots[column] > 0]
-        if float(positive.quantile(0.99) / positive.quantile(0.01)) > 30:
+        spread = float(positive.quantile(0.99) / positive.quantile(0.01))
+        if spread > _WIDE:
             figure.update_yaxes(type="log", dtick=1, **place)
+        elif spread < _NARROW:
+            # As after normalisation: the digits that differ are not worth a scale.
+            figure.update_yaxes(rangemode="tozero", **place)
     if shifts is not None:
         place = places[len(panels)]
         shift = shifts.set_index(shifts["tma"].astype(str))["mass_shift_ppm"].reindex(names)
@@ -87,6 +93,8 @@ def quality_by_tma(spots: pd.DataFrame, tmas: pd.DataFrame | None = None) -> go.
         figure.update_yaxes(title_text="share of spots", tickformat=".1%", **place)
         figure.update_yaxes(range=[0, top], **place)
     figure.update_xaxes(showgrid=False, tickangle=-40 if len(names) > 6 else 0, type="category")
+    # Beside each other, boxes of different panels would keep places free for one another.
+    figure.update_layout(boxmode="overlay")
     return apply_theme(
         figure,
         title=title,
