@@ -12,6 +12,7 @@ import time
 import weakref
 from contextvars import ContextVar
 from pathlib import Path
+from queue import SimpleQueue
 
 import numpy as np
 import pytest
@@ -169,12 +170,27 @@ def test_a_failure_keeps_nothing_alive() -> None:
         with contextlib.suppress(ValueError):
             in_threads(work, [block] * 4, most=2)
         del block
-        deadline = time.monotonic() + 10
-        while gone() is not None and time.monotonic() < deadline:
-            time.sleep(0.01)  # a thread that came late may still be looking
         assert gone() is None
     finally:
         gc.enable()
+
+
+def test_threads_that_come_late_keep_nothing_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[object] = []
+
+    class Late(SimpleQueue):
+        def put(self, job: object) -> None:
+            kept.append(job)
+
+    helpers = threads._Helpers()
+    helpers._jobs = Late()
+    monkeypatch.setattr(threads, "_helpers", helpers)
+    block = np.zeros(9)
+    gone = weakref.ref(block)
+    in_threads(lambda values: values.sum(), [block] * 4, most=2)
+    del block
+    assert kept and gone() is None
+    kept[0]()
 
 
 def test_items_do_not_see_what_others_set() -> None:

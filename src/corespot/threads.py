@@ -131,16 +131,19 @@ class _Dealt(Generic[Item, Result]):
     def end(self) -> None:
         """Begin no further item, and wait for those that others are at.
 
-        Whoever has not come by now finds nothing to do: a busy machine holds nobody up.
+        Whoever has not come by now finds nothing to do: a busy machine holds nobody up, nor does
+        a thread that comes late keep anything of the caller's alive.
         """
         with self._left:
             self._is_over = True
             self._left.wait_for(lambda: not self._busy)
+        del self._work, self._items
 
     def outcome(self) -> list[Result]:
         """What `work` gave for each item, or raise what it raised for the first that failed."""
+        results, self._results = self._results, []
         if not self._failures:
-            return cast("list[Result]", self._results)
+            return cast("list[Result]", results)
         failure = self._failures[min(self._failures)]
         self._failures.clear()
         try:

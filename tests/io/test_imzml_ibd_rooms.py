@@ -25,9 +25,9 @@ def address(values: np.ndarray) -> int:
     return values.ctypes.data
 
 
-@pytest.mark.parametrize("shape", [0, 7, 500, (3, 4), SHAPE, (40, 1000)])
+@pytest.mark.parametrize("shape", [(0,), (7,), (500,), (3, 4), SHAPE, (40, 1000)])
 @pytest.mark.parametrize("dtype", ["<f4", "<f8", "<i1"])
-def test_arrays_are_as_numpy_makes_them(rooms: Rooms, shape: object, dtype: str) -> None:
+def test_arrays_are_as_numpy_makes_them(rooms: Rooms, shape: tuple[int, ...], dtype: str) -> None:
     for _ in range(3):
         made, expected = rooms.empty(shape, np.dtype(dtype)), np.empty(shape, dtype)
         assert (made.shape, made.dtype) == (expected.shape, expected.dtype)
@@ -66,13 +66,13 @@ def test_what_is_held_is_left_alone(rooms: Rooms, hold: object) -> None:
 
 def test_a_large_room_is_not_lent_for_little_nor_a_small_one_for_much(rooms: Rooms) -> None:
     at = address(rooms.empty(SHAPE, FLOAT32))
-    little, much = rooms.empty(100, FLOAT32), rooms.empty(5000, FLOAT32)
+    little, much = rooms.empty((100,), FLOAT32), rooms.empty((5000,), FLOAT32)
     assert at not in (address(little), address(much))
 
 
 def test_only_so_much_is_kept(rooms: Rooms) -> None:
     blocks = [rooms.empty(SHAPE, FLOAT32) for _ in range(9)]
-    huge = rooms.empty(30_000, FLOAT32)
+    huge = rooms.empty((30_000,), FLOAT32)
     del blocks, huge
     assert [room.nbytes for room in rooms._free] == [4500, 4500]
     rooms.clear()

@@ -140,7 +140,7 @@ class IbdReader:
             return None
         bounds = np.concatenate([[0], np.cumsum(arrays.length[spectra])])
         kind = DTYPES[dtype[0] if dtype.size else 0]
-        return self._rooms.empty(int(bounds[-1]), kind), bounds
+        return self._rooms.empty((int(bounds[-1]),), kind), bounds
 
     def fill(
         self,

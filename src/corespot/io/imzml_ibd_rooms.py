@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from typing import Any
 
@@ -23,9 +24,9 @@ class Rooms:
     def __init__(self) -> None:
         self._free: deque[npt.NDArray[np.uint8]] = deque(maxlen=_KEPT)
 
-    def empty(self, shape: int | tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    def empty(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
         """An array as ``np.empty`` makes it, which returns its memory here when it is gone."""
-        n_bytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        n_bytes = math.prod(shape) * dtype.itemsize
         if not _LEAST_BYTES <= n_bytes <= _MOST_BYTES:
             return np.empty(shape, dtype)
         lent = np.asarray(_Loan(self._room(n_bytes), self._free))
