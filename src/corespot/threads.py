@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from contextvars import ContextVar, copy_context
+from contextvars import Context, ContextVar, copy_context
 from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
+from queue import SimpleQueue
+from threading import Condition, Lock, Thread
+from typing import Generic, TypeVar, cast
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -53,16 +54,16 @@ def one_thread() -> Iterator[None]:
 def in_threads(
     work: Callable[[Item], Result], items: Iterable[Item], *, most: int | None = None
 ) -> list[Result]:
-    """Do `work` on every item, results in the order of the items.
+    """Do `work` on every item, here and on other threads, results in the order of the items.
 
     Parameters
     ----------
     work : callable
         Lets go of the interpreter lock, as kernels compiled with ``nogil`` do.
     items : iterable
-        What is worked on; one with a single item is done without threads.
+        What is worked on; one with a single item is done without other threads.
     most : int, optional
-        Threads at most; `n_threads` by default.
+        Threads at most, the calling one among them; `n_threads` by default.
 
     Raises
     ------
@@ -73,16 +74,15 @@ def in_threads(
     threads = min(n_threads() if most is None else most, len(todo))
     if threads <= 1:
         return [work(item) for item in todo]
-    # Started anew each time: threads kept for later would not survive a fork.
-    with ThreadPoolExecutor(threads) as pool:
-        with one_thread():
-            # A copy each of the caller's context: numpy's handling of errors lives there.
-            futures = [pool.submit(copy_context().run, work, item) for item in todo]
+    with one_thread():
+        # A copy of the caller's context for each item: numpy's handling of errors lives there.
+        dealt = _Dealt(work, todo, copy_context())
+    with _helpers.called(dealt.take_part, threads - 1):
         try:
-            return [future.result() for future in futures]
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+            dealt.take_part()
+        finally:
+            dealt.end()
+    return dealt.outcome()
 
 
 def over_rows(work: Callable[[slice], object], n_rows: int, *, chunk: int = 1) -> None:
@@ -99,6 +99,110 @@ def over_rows(work: Callable[[slice], object], n_rows: int, *, chunk: int = 1) -
     """
     starts = range(0, n_rows, chunk)
     in_threads(work, [slice(start, min(start + chunk, n_rows)) for start in starts])
+
+
+class _Dealt(Generic[Item, Result]):
+    """Items that whoever takes part works off, one after the other."""
+
+    def __init__(self, work: Callable[[Item], Result], items: list[Item], context: Context) -> None:
+        self._work, self._items, self._context = work, items, context
+        self._results: list[Result | None] = [None] * len(items)
+        self._failures: dict[int, BaseException] = {}
+        self._begun = self._busy = 0
+        self._is_over = False
+        self._left = Condition(Lock())
+
+    def take_part(self) -> None:
+        """Work until no item is left, on whichever thread this is called."""
+        with self._left:
+            self._busy += 1
+        try:
+            while (k := self._next()) is not None:
+                try:
+                    self._results[k] = self._context.copy().run(self._work, self._items[k])
+                except BaseException as error:
+                    self._failures[k] = error
+                    self._is_over = True
+        finally:
+            with self._left:
+                self._busy -= 1
+                self._left.notify_all()
+
+    def end(self) -> None:
+        """Begin no further item, and wait for those that others are at.
+
+        Whoever has not come by now finds nothing to do: a busy machine holds nobody up, nor does
+        a thread that comes late keep anything of the caller's alive.
+        """
+        with self._left:
+            self._is_over = True
+            self._left.wait_for(lambda: not self._busy)
+        del self._work, self._items
+
+    def outcome(self) -> list[Result]:
+        """What `work` gave for each item, or raise what it raised for the first that failed."""
+        results, self._results = self._results, []
+        if not self._failures:
+            return cast("list[Result]", results)
+        failure = self._failures[min(self._failures)]
+        self._failures.clear()
+        try:
+            raise failure
+        finally:
+            del failure  # its traceback knows this frame: together they would outlive the call
+
+    def _next(self) -> int | None:
+        with self._left:
+            if self._is_over or self._begun == len(self._items):
+                return None
+            self._begun += 1
+            return self._begun - 1
+
+
+class _Helpers:
+    """Threads that wait for work from one call to the next: starting one takes longer than some.
+
+    There are as many as were ever wanted at once. None of them survives a fork: a process that
+    was forked off forgets them and starts its own.
+    """
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin without any."""
+        self._lock = Lock()
+        self._jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._n_threads = self._n_wanted = 0
+
+    @contextmanager
+    def called(self, job: Callable[[], None], n: int) -> Iterator[None]:
+        """Let `job` be done by `n` of them as soon as each can, perhaps only afterwards."""
+        with self._lock:
+            self._n_wanted += n
+            try:
+                while self._n_threads < self._n_wanted:
+                    Thread(target=self._help, args=(self._jobs,), daemon=True).start()
+                    self._n_threads += 1
+            except RuntimeError:
+                pass  # the system gives no more threads: those that are there do it
+        try:
+            for _ in range(min(n, self._n_threads)):
+                self._jobs.put(job)
+            yield
+        finally:
+            with self._lock:
+                self._n_wanted -= n
+
+    @staticmethod
+    def _help(jobs: SimpleQueue[Callable[[], None]]) -> None:
+        while True:
+            jobs.get()()
+
+
+_helpers = _Helpers()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_helpers.forget)
 
 
 @lru_cache(maxsize=1)

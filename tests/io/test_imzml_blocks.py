@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from test_imzml_conformance import FILES, SHARED
 
 from corespot import open_imzml
 from corespot.errors import CohortError
-from corespot.io import imzml_ibd
+from corespot.io import imzml_ibd_file, imzml_ibd_kernel, imzml_ibd_rooms
 from corespot.io.imzml import ImzMLFile
 
 
@@ -21,16 +23,41 @@ def plain(patch: pytest.MonkeyPatch) -> None:
     """As it is."""
 
 
-def in_small_shares(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(imzml_ibd, "_SHARE", 50)
-    patch.setenv("OMP_NUM_THREADS", "3")
+def in_small_shares(patch: pytest.MonkeyPatch, threads: int = 2) -> None:
+    patch.setattr(imzml_ibd_file, "_SHARE", 50)
+    patch.setattr(imzml_ibd_rooms, "_LEAST_BYTES", 50)
+    patch.setenv("OMP_NUM_THREADS", str(threads))
+
+
+def on_one_thread(patch: pytest.MonkeyPatch) -> None:
+    in_small_shares(patch, 1)
+
+
+def on_five_threads(patch: pytest.MonkeyPatch) -> None:
+    in_small_shares(patch, 5)
 
 
 def with_few_buffers(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(imzml_ibd, "_BUFFERS", 2)
+    patch.setattr(imzml_ibd_file, "_BUFFERS", 2)
+
+
+def refused_now_and_then(patch: pytest.MonkeyPatch) -> None:
+    in_small_shares(patch)
+    filled, n_calls = imzml_ibd_kernel.fill_runs, itertools.count()
+
+    def fill_some(*arguments: Any) -> int:
+        *rest, start, stop = arguments
+        return filled(*rest, start, min(start + next(n_calls) % 3, stop))
+
+    patch.setattr(imzml_ibd_kernel, "fill_runs", fill_some)
+
+
+def uncompiled(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(imzml_ibd_file, "_IS_COMPILED", False)
 
 
 def in_dribs_and_drabs(patch: pytest.MonkeyPatch) -> None:
+    uncompiled(patch)
     whole = os.preadv
 
     def little(descriptor: int, pieces: list[memoryview], offset: int) -> int:
@@ -45,10 +72,21 @@ def in_dribs_and_drabs(patch: pytest.MonkeyPatch) -> None:
 
 def without_preadv(patch: pytest.MonkeyPatch) -> None:
     patch.delattr(os, "preadv")
-    patch.setattr(imzml_ibd, "_BUFFERS", 1)
+    patch.delattr(os, "posix_fadvise", raising=False)
+    patch.setattr(imzml_ibd_file, "_BUFFERS", 1)
 
 
-WAYS = [plain, in_small_shares, with_few_buffers, in_dribs_and_drabs, without_preadv]
+WAYS = [
+    plain,
+    on_one_thread,
+    in_small_shares,
+    on_five_threads,
+    with_few_buffers,
+    refused_now_and_then,
+    uncompiled,
+    in_dribs_and_drabs,
+    without_preadv,
+]
 
 
 def assert_blocks_are_right(measurement: ImzMLFile, seed: int = 0) -> None:
@@ -122,6 +160,19 @@ def test_a_file_that_shrinks_is_refused(
             measurement.spectra(range(9))
     with pytest.raises(ValueError, match="closed"):
         measurement.spectra([0])
+
+
+@pytest.mark.skipif(not hasattr(os, "preadv"), reason="the system has no preadv")
+def test_whole_blocks_are_read_by_the_kernel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Forge(spectra(9, 40), continuous=False).write(tmp_path)
+    with open_imzml(path) as measurement:
+        expected = [measurement.spectrum(i) for i in range(9)]
+        monkeypatch.setattr(os, "preadv", None)
+        for (mz, heights), alone in zip(measurement.spectra(range(9)), expected, strict=True):
+            np.testing.assert_array_equal(mz, alone[0])
+            np.testing.assert_array_equal(heights, alone[1])
 
 
 def test_arrays_in_any_order_and_arrays_that_are_shared(tmp_path: Path) -> None:

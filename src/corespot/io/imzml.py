@@ -168,8 +168,8 @@ class ImzMLFile:
         where = self.path.name
         if rows.size == 0:
             return np.empty((0, self.mz.size), dtype=np.float32)
-        mixed = np.any(arrays.dtype[rows] != arrays.dtype[rows[0]])
-        if mixed or np.any(arrays.compressed[rows]):
+        kinds = arrays.dtype[rows]
+        if (kinds != kinds[0]).any() or arrays.compressed[rows].any():
             parts = [self._ibd.array(arrays, int(i), self._index.where(int(i))) for i in rows]
             return _to_float32(np.stack(parts), where)
         return _to_float32(self._ibd.rows(arrays, rows, where), where)

@@ -1,14 +1,10 @@
-"""Reading numbers from an .ibd, never fewer than were asked for."""
+"""Reading numbers from an .ibd."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-import threading
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from corespot.errors import CohortError
+from corespot.io.imzml_ibd_file import IbdFile
+from corespot.io.imzml_ibd_rooms import Rooms
 from corespot.io.imzml_index import ArrayIndex
 from corespot.io.imzml_layout import HEADER_BYTES
 from corespot.io.imzml_problems import make_problem
 from corespot.io.imzml_terms import DTYPES
 from corespot.progress import track
-from corespot.threads import in_threads, n_threads
 
 _CHUNK = 1 << 24
-# Buffers that one call of the system fills; POSIX promises 16, Linux takes 1024.
-_BUFFERS = 1024 if hasattr(os, "preadv") else 1
-# Bytes that are worth a thread of their own.
-_SHARE = 1 << 20
 
 
 def ibd_path_of(path: Path | str) -> Path:
@@ -46,23 +39,13 @@ def ibd_path_of(path: Path | str) -> Path:
     return expected
 
 
-@dataclass(frozen=True)
-class _Run:
-    """Bytes that follow each other in the file, and where they are to go."""
-
-    offset: int
-    pieces: list[memoryview]
-    n_bytes: int
-
-
 class IbdReader:
     """An open .ibd.
 
     Parameters
     ----------
     path : Path
-        The file. Plain reads are used rather than a memory map: a file that shrinks while it
-        is mapped kills the process, a short read is an error that can be named.
+        The file.
 
     Raises
     ------
@@ -72,13 +55,13 @@ class IbdReader:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file = path.open("rb", buffering=0)
-        self._lock = threading.Lock()
-        self.size = self._file.seek(0, 2)
+        self._file, self._rooms = IbdFile(path), Rooms()
+        self.size = self._file.size
 
     def close(self) -> None:
         """Close the file; reading afterwards raises ValueError."""
         self._file.close()
+        self._rooms.clear()
 
     def header(self) -> bytes:
         """First 16 bytes, the UUID; fewer if the file is shorter."""
@@ -115,7 +98,7 @@ class IbdReader:
         offset = int(arrays.offset[spectrum])
         if not arrays.compressed[spectrum]:
             values = np.empty(length, dtype)
-            self._fill(_Run(offset, [_bytes_of(values)], values.nbytes), where)
+            self._file.fill([_bytes_of(values)], offset, where)
             return values
         packed = self._bytes(offset, int(arrays.encoded[spectrum]), where)
         return np.frombuffer(bytearray(_unpack(packed, length * dtype.itemsize, where)), dtype)
@@ -125,20 +108,17 @@ class IbdReader:
     ) -> npt.NDArray[Any]:
         """Uncompressed arrays of one type and length, shape (k >= 1, length), as stored.
 
-        Arrays that follow each other in the file are read in one go.
+        Read in the order of the file; arrays that follow each other there, in one go.
         """
         dtype = DTYPES[arrays.dtype[spectra[0]]]
         length = int(arrays.length[spectra[0]])
-        block = np.empty((spectra.size, length), dtype)
+        block = self._rooms.empty((spectra.size, length), dtype)
         if block.size == 0:
             return block
-        offsets, row_bytes = arrays.offset[spectra], length * dtype.itemsize
-        view = _bytes_of(block)
-        runs = [
-            _Run(int(offsets[a]), [view[a * row_bytes : b * row_bytes]], (b - a) * row_bytes)
-            for a, b in _runs(offsets, np.full(spectra.size, row_bytes))
-        ]
-        self._fill_all(runs, where)
+        row_bytes = length * dtype.itemsize
+        address = block.ctypes.data + row_bytes * np.arange(spectra.size)
+        n_bytes = np.full(spectra.size, row_bytes)
+        self._file.fill_arrays(arrays.offset[spectra], n_bytes, address, [block], where)
         return block
 
     def many(
@@ -159,7 +139,8 @@ class IbdReader:
         if arrays.compressed[spectra].any() or (dtype != dtype[:1]).any():
             return None
         bounds = np.concatenate([[0], np.cumsum(arrays.length[spectra])])
-        return np.empty(int(bounds[-1]), DTYPES[dtype[0] if dtype.size else 0]), bounds
+        kind = DTYPES[dtype[0] if dtype.size else 0]
+        return self._rooms.empty((int(bounds[-1]),), kind), bounds
 
     def fill(
         self,
@@ -176,92 +157,30 @@ class IbdReader:
         CohortError
             If the .ibd has become too short.
         """
-        pieces: list[memoryview] = []
-        for _, values, bounds in wanted:
-            view = _bytes_of(values)
-            edges = (bounds * values.itemsize).tolist()
-            pieces += [view[a:b] for a, b in pairwise(edges)]
-        starts = np.concatenate([arrays.offset[spectra] for arrays, _, _ in wanted])
-        sizes = np.concatenate([np.diff(bounds) * values.itemsize for _, values, bounds in wanted])
-        order = np.argsort(starts, kind="stable")
-        order = order[sizes[order] > 0]
-        starts, sizes = starts[order], sizes[order]
-        ends = np.concatenate([[0], np.cumsum(sizes)]).tolist()
-        sorted_pieces = [pieces[k] for k in order.tolist()]
-        runs = [
-            _Run(int(starts[a]), sorted_pieces[a:b], ends[b] - ends[a])
-            for a, b in _runs(starts, sizes)
+        edges = [bounds * values.itemsize for _, values, bounds in wanted]
+        begin = [
+            values.ctypes.data + edge[:-1]
+            for (_, values, _), edge in zip(wanted, edges, strict=True)
         ]
-        self._fill_all(runs, where)
+        self._file.fill_arrays(
+            np.concatenate([arrays.offset[spectra] for arrays, _, _ in wanted]),
+            np.concatenate([np.diff(edge) for edge in edges]),
+            np.concatenate(begin),
+            [values for _, values, _ in wanted],
+            where,
+        )
 
     def _chunks(self) -> Iterator[memoryview]:
         buffer = np.empty(min(_CHUNK, self.size), dtype=np.uint8)
         for start in range(0, self.size, _CHUNK):
             chunk = buffer[: min(_CHUNK, self.size - start)].data
-            self._fill(_Run(start, [chunk], chunk.nbytes), self.path.name)
+            self._file.fill([chunk], start, self.path.name)
             yield chunk
 
     def _bytes(self, offset: int, n_bytes: int, where: str) -> bytes:
         buffer = np.empty(n_bytes, dtype=np.uint8)
-        self._fill(_Run(offset, [buffer.data], n_bytes), where)
+        self._file.fill([buffer.data], offset, where)
         return buffer.tobytes()
-
-    def _fill_all(self, runs: list[_Run], where: str) -> None:
-        """Fill all runs: on one core, or on several where there is enough to copy."""
-        n_parts = min(n_threads(), sum(run.n_bytes for run in runs) // _SHARE)
-        if n_parts <= 1:
-            for run in runs:
-                self._fill(run, where)
-            return
-
-        def work(part: npt.NDArray[np.int64]) -> None:
-            for k in part:
-                self._fill(runs[k], where)
-
-        in_threads(work, np.array_split(np.arange(len(runs)), n_parts))
-
-    def _fill(self, run: _Run, where: str) -> None:
-        """Fill the pieces of `run` one after the other."""
-        pieces, offset, missing = run.pieces, run.offset, run.n_bytes
-        while missing:
-            n_read = self._read_at(pieces[:_BUFFERS], offset)
-            if not n_read:
-                found = (
-                    f"the .ibd ended {missing} bytes before the array did; "
-                    "it has shrunk since it was opened"
-                )
-                raise CohortError([make_problem("truncated-ibd", where, found)])
-            offset, missing = offset + n_read, missing - n_read
-            # A read may stop early, at 2 GB on Linux: go on until nothing comes.
-            pieces = _after(pieces, n_read) if missing else []
-
-    def _read_at(self, pieces: list[memoryview], offset: int) -> int:
-        if hasattr(os, "preadv"):
-            return os.preadv(self._file.fileno(), pieces, offset)
-        with self._lock:
-            self._file.seek(offset)
-            return self._file.readinto(pieces[0]) or 0
-
-
-def _runs(starts: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:
-    """First and end of stretches of arrays that follow each other in the file."""
-    if starts.size == 0:
-        return
-    megabyte = np.cumsum(sizes) // _SHARE
-    parted = (starts[1:] != starts[:-1] + sizes[:-1]) | (megabyte[1:] != megabyte[:-1])
-    edges = [0, *(np.flatnonzero(parted) + 1).tolist(), starts.size]
-    for first, stop in pairwise(edges):
-        for start in range(first, stop, _BUFFERS):
-            yield start, min(start + _BUFFERS, stop)
-
-
-def _after(pieces: list[memoryview], n_bytes: int) -> list[memoryview]:
-    """What is left of `pieces` after so many bytes."""
-    for k, piece in enumerate(pieces):
-        if n_bytes < piece.nbytes:
-            return [piece[n_bytes:], *pieces[k + 1 :]]
-        n_bytes -= piece.nbytes
-    return []
 
 
 def _bytes_of(values: npt.NDArray[Any]) -> memoryview:
