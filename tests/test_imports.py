@@ -59,6 +59,8 @@ def imported(start: str, argv: list[str], cwd: Path, *, says: str = "") -> set[s
     ("command", "says", "allowed"),
     [
         ("--help", "Usage", set()),
+        ("models", "isotopenet", set()),
+        ("validate", "is sound", set()),
         ("results --metrics metrics.json", ".758 (.751–.763)", set()),
         ("audit show", "", set()),
         ("audit check", "", set()),
