@@ -148,3 +148,19 @@ def test_an_audit_that_cannot_be_made_is_refused(
 ) -> None:
     with pytest.raises((ParamsError, AuditError), match=message):
         check_everything(load_params(write(tmp_path, audit=audit)))
+
+
+@pytest.mark.parametrize(
+    ("storage", "expected"),
+    [
+        (None, None),
+        ("postgresql://host/studies", "postgresql://host/studies"),
+        ("sqlite:////srv/studies.db", "sqlite:////srv/studies.db"),
+        ("sqlite:///studies.db", "sqlite:////project/studies.db"),
+    ],
+)
+def test_a_relative_storage_lies_in_the_project(
+    tmp_path: Path, storage: str | None, expected: str | None
+) -> None:
+    params = load_params(write(tmp_path, tune={"storage": storage}))
+    assert params.tune.storage_in(Path("/project")) == expected

@@ -10,8 +10,8 @@ import pandas as pd
 
 from app.data.runs import LoggedRun
 from corespot.errors import StoreError
+from corespot.report.result_rows import LEVEL_TITLES
 from corespot.report.run_overview import remarks_of
-from corespot.report.tables import LEVEL_TITLES
 from corespot.review.comparison import METRIC_NAMES, PairedRuns
 from corespot.review.paired_tables import ranges, signed
 

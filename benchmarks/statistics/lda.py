@@ -14,8 +14,8 @@ import numpy as np
 from benchmarks.side_by_side import Row, run, side_by_side
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
+from corespot.models.catalogue.roc_lda import DEFAULT_GRID
 from corespot.models.nested_lda import NestedLda
-from corespot.models.roc_lda import DEFAULT_GRID
 
 N_TRAIN, N_TEST = 20_606, 6_869
 

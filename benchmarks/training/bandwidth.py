@@ -75,6 +75,6 @@ def least_bytes(
 def _plan(model: str, n_bins: int) -> list[tuple[int, int, int]]:
     if model in _SHAPES:
         return list(_SHAPES[model])
-    from corespot.models.residualnet import ResidualNetConfig, block_plan
+    from corespot.models.catalogue.residualnet import ResidualNetConfig, block_plan
 
     return block_plan(ResidualNetConfig(), n_bins)

@@ -216,7 +216,7 @@ def _check_models(params: Params, where: str) -> None:
 def check_everything(params: Params) -> None:
     """Refuse what DVC would run into later, or never look at because nothing has to be run.
 
-    Apart from `load_params` because it imports torch, which most stages do without.
+    Apart from `load_params`, which stages call that do without the table of models.
 
     Raises
     ------
@@ -226,8 +226,7 @@ def check_everything(params: Params) -> None:
         If the device is unknown or absent.
     """
     from corespot.models.registry import check_n_classes
-    from corespot.train.data import choose_device
-    from corespot.train.estimator import make_estimator
+    from corespot.train.model_settings import checked_settings
 
     _check_models(params, "params.yaml")
     made = {f"data/raw/{name}" for name in params.synth}
@@ -236,7 +235,7 @@ def check_everything(params: Params) -> None:
             f"params.yaml: cohort: there is no folder {params.cohort!r}; put the cohort there, or "
             f"name one of synth: {', '.join(sorted(made)) or 'none'}"
         )
-    choose_device(params.device)
+    _check_device(params.device)
     _check_tuning(params)
     _check_audit(params, made)
     trained = {*params.models, *([params.leakage.model] if params.leakage.model else [])}
@@ -251,15 +250,23 @@ def check_everything(params: Params) -> None:
             settings = params.model_settings(name, model)
             section = f"tasks.{name}.train.{model}" if model in task_.train else f"train.{model}"
             where = f"params.yaml: {section}"
-            make_estimator(model, settings, seed=params.seed, device=params.device, where=where)
+            checked_settings(model, settings, where=where)
             if model in trained:
                 _check_values(settings, name, task_.classes, where)
+
+
+def _check_device(name: str) -> None:
+    """Refuse a device that is not there; only PyTorch knows, and only others than these two."""
+    if name not in ("auto", "cpu"):
+        from corespot.train.data import choose_device
+
+        choose_device(name)
 
 
 def _check_tuning(params: Params) -> None:
     """Refuse tasks and search spaces that do not exist."""
     from corespot.models.search_space import override_space
-    from corespot.train.estimator import default_settings, search_space
+    from corespot.train.model_settings import default_settings, search_space
 
     for name in params.tune.tasks or ():
         if name not in params.tasks:

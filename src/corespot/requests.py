@@ -30,15 +30,6 @@ from corespot.tune.request import TuningRequest
 from corespot.tune.space import space_of
 
 
-def storage_url(params: Params) -> str | None:
-    """Storage of the studies; a relative sqlite file lies in the project, not in a copy of it."""
-    url = params.tune.storage
-    scheme = "sqlite:///"
-    if url is None or not url.startswith(scheme) or Path(url.removeprefix(scheme)).is_absolute():
-        return url
-    return scheme + str(project_root() / url.removeprefix(scheme))
-
-
 def tuning_request(
     params: Params, task: str, model: str, trials: int | None = None
 ) -> TuningRequest:
@@ -66,7 +57,7 @@ def tuning_request(
     """
     entry(model)  # a misspelt name is told as such
     definition = params.task(task).plain()
-    tune = params.tune.model_copy(update={"storage": storage_url(params)})
+    tune = params.tune.model_copy(update={"storage": params.tune.storage_in(project_root())})
     wanted = tune.trials_of(task, model) if trials is None else trials
     if wanted < 1:
         raise TuneError(

@@ -15,6 +15,7 @@ from corespot.cohort.labels import class_counts, label_columns, lookalikes
 from corespot.cohort.locate import locate_spots
 from corespot.cohort.marker_table import parse_marker_table, parse_tolerance
 from corespot.cohort.tables import Cohort, TextTable, join_tables
+from corespot.cohort.tasks import text_of
 from corespot.units import Tolerance
 
 GRID = np.array([(x, y, 1) for y in range(1, 6) for x in range(1, 9)])
@@ -235,3 +236,15 @@ def test_lookalikes_differ_in_case_or_spaces_only() -> None:
     frame = pd.DataFrame({"label": ["tumor", "Tumor", "tu mor", "stroma", ""]})
     (note,) = lookalikes(frame, ["label"])
     assert "'Tumor' and 'tu mor' and 'tumor'" in note
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        *((None, ""), (np.nan, ""), (pd.NA, ""), ("", ""), ("NA", "NA"), (np.str_("a"), "a")),
+        *((1.0, "1"), (np.float32(2), "2"), (1.5, "1.5"), (7, "7"), (np.int64(7), "7")),
+        *((True, "1"), (np.False_, "0")),
+    ],
+)
+def test_values_are_compared_as_text(value: object, text: str) -> None:
+    assert text_of(value) == text and type(text_of(value)) is str

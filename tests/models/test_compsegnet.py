@@ -18,8 +18,9 @@ from corespot.models.activation_pooling import (
     mean_activation,
     saturating_pool,
 )
+from corespot.models.catalogue.compsegnet import CompSegNetConfig
 from corespot.models.committee import Committee
-from corespot.models.compsegnet import CompSegNet, CompSegNetConfig
+from corespot.models.compsegnet import CompSegNet
 from corespot.models.layers import n_trainable
 from corespot.models.unet import MaskedNorm, UNet
 
@@ -52,7 +53,7 @@ def logit(a: float) -> float:
 
 def test_published_number_of_parameters() -> None:
     published = CompSegNetConfig(width=64, depth=4, channels=427, output_norm=True)
-    assert CompSegNet.size(published, 2000, 2) == (31_289_667, None)
+    assert published.size(2000, 2) == (31_289_667, None)
     # Its parts: the last convolution has 65, the normalisation of the map 2.
     with torch.device("meta"):
         network = CompSegNet(published, 2000, 2)
@@ -62,7 +63,7 @@ def test_published_number_of_parameters() -> None:
     assert n_trainable(network.unet.grow[0]) == 1024 * 4 * 512 + 512
     assert n_trainable(network.map) == 65
     plain = CompSegNetConfig(width=64, depth=4, channels=427)
-    assert CompSegNet.size(plain, 2000, 2)[0] == 31_289_667 - 2
+    assert plain.size(2000, 2)[0] == 31_289_667 - 2
 
 
 def test_dropout_spares_the_first_level() -> None:

@@ -8,7 +8,8 @@ from torch.nn import functional
 
 from corespot.errors import ParamsError
 from corespot.models import registry
-from corespot.models.conv3d import Conv3d, Conv3dConfig
+from corespot.models.catalogue.conv3d import Conv3dConfig
+from corespot.models.conv3d import Conv3d
 
 N_PEAKS = 48
 

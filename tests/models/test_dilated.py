@@ -12,7 +12,8 @@ from torch.nn import functional
 
 from corespot.errors import ParamsError
 from corespot.models import registry
-from corespot.models.dilated import DilatedConfig, DilatedNet, dilations
+from corespot.models.catalogue.dilated import DilatedConfig, dilations
+from corespot.models.dilated import DilatedNet
 from corespot.models.layers import Convolution, n_trainable
 
 
@@ -68,7 +69,7 @@ def test_every_position_sees_every_bin(n_bins: int, settings: dict[str, int]) ->
     for position in sorted({0, 1 % n_bins, n_bins // 3, n_bins // 2, n_bins - 1}):
         assert len(bins_seen(network, n_bins, position)) == n_bins
     config = DilatedConfig(**settings)
-    _, field = DilatedNet.size(config, n_bins, 2)
+    _, field = config.size(n_bins, 2)
     assert field is not None
     assert field >= 2 * n_bins - 1
 
@@ -77,7 +78,7 @@ def test_a_layer_less_would_not_reach_and_the_reported_field_is_exact() -> None:
     # A network for 140 bins has 4 layers; asked in the middle of a long axis it shows its field.
     assert len(dilations(DilatedConfig(kernel=5, growth=3), 140)) == 5
     network = all_open(built(140, kernel=5, growth=3))
-    _, field = DilatedNet.size(DilatedConfig(kernel=5, growth=3), 140, 2)
+    _, field = DilatedConfig(kernel=5, growth=3).size(140, 2)
     seen = bins_seen(network, 2001, 1000)
     assert seen.tolist() == list(range(1000 - field // 2, 1000 + field // 2 + 1))
     network.blocks = network.blocks[:-1]

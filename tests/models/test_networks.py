@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,9 +13,8 @@ from torch.nn import functional
 
 from corespot.errors import ModelError, ParamsError
 from corespot.models import registry
-from corespot.models.isotopenet import block_receptive_field
+from corespot.models.catalogue.isotopenet import block_receptive_field
 from corespot.models.layers import Convolution, n_trainable
-from corespot.settings import Settings
 from corespot.train.objective import example_scores, losses
 
 NETWORKS = [name for name in registry.names() if registry.entry(name).is_network]
@@ -108,6 +108,44 @@ def test_any_number_of_bins_and_classes(name: str, n_bins: int, n_classes: int) 
     assert described["n_parameters"] == n_trainable(network)
 
 
+#: Settings that change the size of a network.
+SIZES: dict[str, list[dict[str, Any]]] = {
+    "compsegnet": [
+        {"depth": 1, "width": 3, "channels": 7},
+        {"depth": 4, "output_norm": True},
+        {"form": "2018", "channels": 5000},
+    ],
+    "conv1d": [{"hidden": 32}, {"layers": 3, "kernel": 5, "n_kept": 1000}, {"channels": 1}],
+    "conv3d": [{"channels": [8], "mz_strides": [1]}, {"channels": [8, 3], "mz_strides": [5, 2]}],
+    "dilated": [{"channels": 2, "kernel": 3, "growth": 2}, {"maps": 3, "kernel": 13, "growth": 7}],
+    "isotopenet": [{"local_kernel": 1}, {"local_kernel": 9}],
+    "residualnet": [{"first_filters": 3, "most_filters": 20}, {"first_filters": 64}],
+    "resnet_patch": [
+        {"stem": "small", "n_components": 5},
+        {"n_components": 1, "n_bins_kept": 9},
+        {"weights": "resnet18.safetensors"},
+    ],
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(("n_bins", "n_classes"), [(131, 2), (2000, 3)])
+def test_the_size_is_that_of_the_network(name: str, n_bins: int, n_classes: int) -> None:
+    n_classes = min(n_classes, registry.entry(name).most_classes or n_classes)
+    for settings in ({}, *SIZES[name]):
+        config = registry.entry(name).config.parse(settings, name)
+        with torch.device("meta"):
+            network = registry.build(name, config, n_bins, n_classes)
+        assert config.size(n_bins, n_classes)[0] == n_trainable(network), settings
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_a_model_lies_where_the_registry_says(name: str) -> None:
+    found = registry.entry(name)
+    assert isinstance(found.model, type) and found.path.endswith(f":{found.model.__name__}")
+    assert issubclass(found.model, nn.Module) == found.is_network
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_parameter_gets_a_gradient(name: str) -> None:
     network = built(name)
@@ -170,11 +208,11 @@ def test_convolution_by_taps_equals_pytorchs(kernel: int, length: int) -> None:
 
 
 def test_registry_refuses_a_second_entry_and_suggests_names() -> None:
-    class Config(Settings):
+    class Config(registry.ModelConfig):
         pass
 
     with pytest.raises(ModelError, match="registered twice"):
-        registry.register("isotopenet", Config, source="nowhere")(nn.Module)
+        registry.register("isotopenet", "torch.nn:Module", source="nowhere")(Config)
     with pytest.raises(ModelError, match="did you mean 'isotopenet'"):
         registry.entry("isotopnet")
     with pytest.raises(ModelError, match="no network to build"):

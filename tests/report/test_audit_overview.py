@@ -17,7 +17,8 @@ from corespot.report.collect import collect_run
 from corespot.report.headline import headline_metrics
 from corespot.report.overview import page_links, results_markdown, write_overview
 from corespot.report.run_page import write_run_page
-from corespot.report.tables import as_text, readable, result_table, results_text
+from corespot.report.tables import as_text, readable, result_table
+from corespot.report.terminal import results_text
 
 MODELS = ["roc_lda", "resnet_patch"]
 

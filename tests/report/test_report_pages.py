@@ -21,15 +21,13 @@ from corespot.report.html import (
 )
 from corespot.report.result_marks import NESTED_NOTE
 from corespot.report.tables import (
-    aligned,
     as_markdown,
     as_text,
     natural,
     readable,
     result_table,
-    results_text,
-    transfer_text,
 )
+from corespot.report.terminal import aligned, results_text, transfer_text
 from corespot.report.theme import plain
 
 EVIL = "<script>alert('x')</script>"

@@ -14,7 +14,8 @@ from corespot.report.design_parts import associations
 from corespot.report.overview import results_markdown, write_overview
 from corespot.report.run_page import about
 from corespot.report.run_sections import ModelRun
-from corespot.report.tables import readable, result_table, results_text
+from corespot.report.tables import readable, result_table
+from corespot.report.terminal import results_text
 from corespot.report.tuning_page import gains_table, write_tuning_page
 from corespot.report.tuning_summary import tuning_summary
 

@@ -23,11 +23,10 @@ from corespot.train.estimator import (
     ESTIMATORS,
     IsotopeNetClassifier,
     ResidualNetClassifier,
-    loop_settings,
     make_estimator,
-    setting_names,
 )
 from corespot.train.fit_inputs import Watched
+from corespot.train.model_settings import loop_settings, setting_names
 from corespot.train.network_classifier import NetworkClassifier
 
 NAMES = registry.names()

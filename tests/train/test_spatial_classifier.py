@@ -13,17 +13,19 @@ from torch import Tensor, nn
 from corespot.cohort.positions import SpotPositions
 from corespot.errors import ModelError
 from corespot.models import registry
-from corespot.settings import Settings
 from corespot.train.spatial_classifier import SpatialClassifier, none_in_place
 from corespot.train.spot_images import SpotImages
 
 
-class ToyConfig(Settings):
+class ToyConfig(registry.ModelConfig):
     """Patches of three by three."""
 
     patch: int = 3
     stride: int = 1
     min_coverage: float = 0.0
+
+    def size(self, n_bins: int, n_classes: int) -> tuple[int, None]:
+        return 2, None
 
 
 class LogFront(nn.Module):
@@ -48,10 +50,6 @@ class Toy(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         score = self.forward_features(images) @ self.weight
         return torch.stack([score, -score], 1)
-
-    @classmethod
-    def size(cls, config: ToyConfig, n_bins: int, n_classes: int) -> tuple[int, None]:
-        return 2, None
 
 
 class ToyClassifier(SpatialClassifier):
@@ -85,7 +83,7 @@ class ToyClassifier(SpatialClassifier):
 
 @pytest.fixture(autouse=True)
 def toy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    entry = registry.ModelEntry("toy", Toy, ToyConfig, "a test", "patch", True)
+    entry = registry.ModelEntry("toy", f"{__name__}:Toy", ToyConfig, "a test", "patch", True)
     monkeypatch.setitem(registry._ENTRIES, "toy", entry)
     yield
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from corespot.errors import ParamsError
 from corespot.models.registry import names
 from corespot.models.search_space import Choice, Range, override_space
-from corespot.train.estimator import default_settings, make_estimator, search_space, setting_names
+from corespot.train.estimator import make_estimator
+from corespot.train.model_settings import default_settings, search_space, setting_names
 from corespot.tune.space import configured, decoded, encoded, published, space_of, suggest
 
 

@@ -96,7 +96,7 @@ def audit_calibrate(
     from corespot.audit.calibration.study_fits import known_records, missing_jobs
     from corespot.audit.calibration.study_run import run_jobs
     from corespot.params import load_params
-    from corespot.report.tables import aligned
+    from corespot.report.terminal import aligned
     from corespot.requests import calibration_fits
     from corespot.threads import available_cores
 

@@ -28,7 +28,7 @@ def models(
     if as_json:
         typer.echo(json.dumps(described, indent=2, ensure_ascii=False))
         return
-    from corespot.report.tables import aligned
+    from corespot.report.terminal import aligned
 
     typer.echo(aligned(described))
 
@@ -46,7 +46,7 @@ def tune(
 ) -> None:
     """Work on the studies of a task and model; several shells may at once. Then: dvc repro."""
     from corespot.params import load_params
-    from corespot.report.tables import aligned
+    from corespot.report.terminal import aligned
     from corespot.requests import tuning_request
     from corespot.tune.outcome import progress_rows
     from corespot.tune.stage import run_studies, write_outcome
@@ -76,11 +76,10 @@ def studies(
 ) -> None:
     """Open optuna-dashboard on the studies; only this machine can reach it."""
     from corespot.params import load_params
-    from corespot.requests import storage_url
     from corespot.tracking.store import project_root
     from corespot.tune.dashboard import serve
 
-    url = storage_url(load_params()) if Path("params.yaml").is_file() else None
+    url = load_params().tune.storage_in(project_root()) if Path("params.yaml").is_file() else None
     serve(url, project_root() / "data" / "studies", port)
 
 
@@ -92,7 +91,7 @@ def results(
 ) -> None:
     """Print the result table of the last run and the commands that open the results."""
     from corespot.io.artifacts import read_json
-    from corespot.report.tables import results_text
+    from corespot.report.terminal import results_text
 
     typer.echo("\n" + results_text(read_json(metrics)))
     typer.echo("review and decide:  make app       (http://127.0.0.1:8501)")
@@ -111,7 +110,7 @@ def transfer(
     """Apply the trained models of a task to another cohort, and say how well they do there."""
     from corespot.io.artifacts import read_json
     from corespot.params import load_params
-    from corespot.report.tables import transfer_text
+    from corespot.report.terminal import transfer_text
     from corespot.tracking.transfer import transfer_models
 
     trained = Path("data/train") / task / model

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from corespot.cohort.dealing import class_counts, largest_k
 from corespot.cohort.groups import (
@@ -91,6 +90,8 @@ def split_outside(task_spots: TaskSpots, grouping: Grouping) -> list[str]:
     """Say which coarser units these folds may split."""
     if grouping == "spot":
         return ["optimistic: spots of one core are in the training and in the test part"]
+    import pandas as pd
+
     inside = group_spots(task_spots.spots, grouping).names
     notes: list[str] = []
     for level in GROUPINGS[: GROUPINGS.index(grouping)]:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from corespot.cohort.groups import WORDS, Grouping, Names, levels_within, unit_ids
 from corespot.cohort.tasks import TaskSpots, as_text
 from corespot.errors import FoldError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Rows = npt.NDArray[np.int64]
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from corespot.cohort.tasks import as_text
 from corespot.errors import FoldError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Grouping = Literal["tma", "patient", "core", "spot"]
 Names = npt.NDArray[np.str_]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from pydantic import Field
 
 from corespot.cohort.dealing import class_counts, deal_groups, deal_spots, largest_k
@@ -18,6 +18,9 @@ from corespot.cohort.tasks import TaskSpots
 from corespot.errors import FoldError
 from corespot.seeding import generator
 from corespot.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "Fold",
@@ -104,6 +107,8 @@ def make_folds(task_spots: TaskSpots, settings: FoldSettings) -> FoldTable:
     A repeat depends on the seed, the task and its own number only, so asking for more repeats
     leaves the first ones as they were.
     """
+    import pandas as pd
+
     groups = group_spots(task_spots.spots, settings.group)
     notes = list(groups.notes)
     n_classes = len(task_spots.classes)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from pydantic import Field, field_validator, model_validator
 
 from corespot.errors import ParamsError, suggestion
 from corespot.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Scalar = str | int | float | bool
 
@@ -197,13 +199,17 @@ def select_spots(spots: pd.DataFrame, name: str, task: Task) -> TaskSpots:
 
 def text_of(value: object) -> str:
     """Text by which table values are compared: whole floats lose their ``.0``, nulls are empty."""
-    if value is None or (isinstance(value, float) and np.isnan(value)) or value is pd.NA:
+    if isinstance(value, str):
+        return str(value)
+    if value is None or (isinstance(value, float) and np.isnan(value)):
         return ""
     if isinstance(value, float | np.floating) and float(value).is_integer():
         return str(int(value))
     if isinstance(value, bool | np.bool_):
         return "1" if value else "0"
-    return str(value)
+    import pandas as pd
+
+    return "" if value is pd.NA else str(value)
 
 
 def as_text(column: pd.Series) -> pd.Series:

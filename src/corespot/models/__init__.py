@@ -1,1 +1,1 @@
-"""One file a network; the registry that lists them."""
+"""One file a network, its settings in the catalogue; the registry that lists them."""

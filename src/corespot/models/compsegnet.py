@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from math import log
-from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
-from corespot.errors import ModelError
 from corespot.models.activation_pooling import (
     absolute_losses,
     entropy_losses,
@@ -20,120 +17,13 @@ from corespot.models.activation_pooling import (
     mean_activation,
     saturating_pool,
 )
-from corespot.models.layers import he_normal_, n_trainable
+from corespot.models.catalogue.compsegnet import CompSegNetConfig, require_two_classes
+from corespot.models.layers import he_normal_
 from corespot.models.masked import randomly_turned
 from corespot.models.peak_bins import PeakBins
-from corespot.models.registry import register
-from corespot.models.search_space import Choice, Range
 from corespot.models.unet import MaskedNorm, UNet
-from corespot.settings import Settings
-
-#: Published α, β and γ of each form.
-_PUBLISHED = {"2018": (0.1, 5.0, 0.001), "2022": (0.05, 0.8, 0.0)}
 
 
-class CompSegNetConfig(Settings):
-    """Parameters of CompSegNet."""
-
-    form: Literal["2018", "2022"] = Field(
-        "2022", description="pooling, loss and activation function of the first or the later paper"
-    )
-    alpha: float | None = Field(
-        None, gt=0, lt=1, description="least share of tumour in a positive core; null: published"
-    )
-    beta: float | None = Field(
-        None,
-        gt=0,
-        description="2018: steepness; 2022: range of shares above alpha, with alpha + beta of 1 or "
-        "more a core may be all tumour; null: published",
-    )
-    gamma: float | None = Field(
-        None, ge=0, description="2018: slope that the pool keeps when it is full; null: published"
-    )
-    channels: int = Field(
-        600, ge=1, description="most peaks that become channels; a shorter peak list is taken whole"
-    )
-    width: int = Field(16, ge=1, description="channels of the first level; published: 64")
-    depth: int = Field(2, ge=1, le=6, description="times the image is halved; published: 4")
-    dropout: float = Field(
-        0.2, ge=0, lt=1, description="after every convolution but those of the first level"
-    )
-    output_norm: bool = Field(
-        False, description="batch normalisation of the map before its sigmoid, as published"
-    )
-    initial_activation: float = Field(
-        0.05, gt=0, lt=1, description="about where the map starts; unpublished, a half if plain"
-    )
-    margin_loss: bool = Field(
-        False,
-        description="2022: take the loss's means over the image with its empty margin, as "
-        "published, not over the spots",
-    )
-    augment: bool = Field(True, description="train on flipped and turned cores")
-    positive: str | None = Field(
-        None, description="class that only some spots of its cores show; null: the first class"
-    )
-    threshold: float | Literal["inner"] = Field(
-        "inner",
-        description="activation from which a spot is positive, or 'inner': chosen by grouped "
-        "folds inside the training part",
-    )
-    inner_folds: int = Field(3, ge=2, description="folds that choose the threshold")
-
-    @field_validator("form", "positive", mode="before")
-    @classmethod
-    def _text(cls, value: Any) -> Any:
-        # YAML reads a bare year, or a class called 1, as a number.
-        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-    @field_validator("threshold")
-    @classmethod
-    def _activation(cls, value: float | str) -> float | str:
-        if isinstance(value, float) and not 0 < value < 1:
-            raise ValueError("must lie between 0 and 1, or be 'inner'")
-        return value
-
-    @model_validator(mode="after")
-    def _of_the_form(self) -> Self:
-        if self.form == "2022" and self.gamma is not None:
-            raise ValueError("gamma belongs to form 2018: leave it out, or choose that form")
-        if self.form == "2018" and self.margin_loss:
-            raise ValueError("margin_loss belongs to form 2022: leave it out, or choose that form")
-        return self
-
-    @property
-    def pooling(self) -> tuple[float, float, float]:
-        """α, β and γ, those left out as published for the form."""
-        given = (self.alpha, self.beta, self.gamma)
-        pairs = zip(given, _PUBLISHED[self.form], strict=True)
-        alpha, beta, gamma = (default if own is None else own for own, default in pairs)
-        return alpha, beta, gamma
-
-
-@register(
-    "compsegnet",
-    CompSegNetConfig,
-    source="Schuhmacher et al., COMPAY 2019, and its later form of 2022",
-    input="core",
-    most_classes=2,
-    training={
-        "epochs": 40,
-        "batch_size": 7,
-        "optimizer": "rmsprop",
-        "learning_rate": 1e-3,
-        "weight_decay": 1e-3,
-        "schedule": "cosine",
-    },
-    space={
-        "batch_size": Choice((4, 7, 14)),
-        "channels": Range(100, 600, log=True, whole=True),
-        "width": Choice((8, 16, 32)),
-        "depth": Range(1, 3, whole=True),
-        "dropout": Range(0.0, 0.5),
-        "initial_activation": Range(0.02, 0.5, log=True),
-        "augment": Choice((True, False)),
-    },
-)
 class CompSegNet(nn.Module):
     """U-Net whose activation map is pooled to one number, which alone is trained.
 
@@ -172,11 +62,7 @@ class CompSegNet(nn.Module):
 
     def __init__(self, config: CompSegNetConfig, n_bins: int, n_classes: int) -> None:
         super().__init__()
-        if n_classes != 2:
-            raise ModelError(
-                f"compsegnet knows one positive class and its absence, got {n_classes} classes; "
-                "make a task of two classes, or leave this model out of `models`"
-            )
+        require_two_classes(n_classes)
         self.config = config
         self.front = PeakBins(n_bins, config.channels)
         activation = functional.softplus if config.form == "2018" else functional.relu
@@ -244,12 +130,6 @@ class CompSegNet(nn.Module):
         else:
             full = interval_pool(mean, alpha, beta)
         return torch.stack([0.5 - full, full - 0.5], 1)
-
-    @classmethod
-    def size(cls, config: CompSegNetConfig, n_bins: int, n_classes: int) -> tuple[int, int | None]:
-        """Trainable parameters; every map sees all peaks of the axis."""
-        with torch.device("meta"):
-            return n_trainable(cls(config, n_bins, n_classes)), None
 
 
 def _full(output: Tensor) -> tuple[Tensor, Tensor]:

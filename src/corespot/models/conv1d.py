@@ -4,67 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from pydantic import Field, field_validator
 from torch import Tensor, nn
 
-from corespot.models.layers import Dense, he_normal_, n_trainable
+from corespot.models.catalogue.conv1d import Conv1dConfig
+from corespot.models.layers import Dense, he_normal_
 from corespot.models.log_bins import LogBins
-from corespot.models.registry import register
-from corespot.models.search_space import Choice, Range
-from corespot.settings import Settings
 
 
-class Conv1dConfig(Settings):
-    """Parameters of the convolutional baseline.
-
-    Parameters
-    ----------
-    n_kept : int
-        Bins kept; all of them on a shorter axis.
-    channels : int
-        Channels of the first convolution; every further one has twice as many.
-    layers : int
-        Number of convolutions.
-    kernel : int
-        Kept bins that a convolution spans, odd.
-    hidden : int
-        Units of a dense layer before the last one; 0 for none.
-    dropout : float
-        Probability that a value is dropped after each of these layers.
-    """
-
-    n_kept: int = Field(100, ge=1, description="bins kept; all of them on a shorter axis")
-    channels: int = Field(
-        16, ge=1, description="channels of the first convolution, doubled in every further one"
-    )
-    layers: int = Field(2, ge=1, description="number of convolutions")
-    kernel: int = Field(3, ge=1, description="kept bins that a convolution spans, odd")
-    hidden: int = Field(0, ge=0, description="units of a dense layer before the last; 0 for none")
-    dropout: float = Field(0.5, ge=0.0, lt=1.0, description="dropout after every hidden layer")
-
-    @field_validator("kernel")
-    @classmethod
-    def _odd(cls, value: int) -> int:
-        if value % 2 == 0:
-            raise ValueError("must be odd, so that the padding is the same on both sides")
-        return value
-
-
-@register(
-    "conv1d",
-    Conv1dConfig,
-    source="Shamsher, 2025, baseline",
-    training={"epochs": 20, "batch_size": 32, "learning_rate": 1e-3, "weight_decay": 1e-2},
-    space={
-        "n_kept": Range(25, 400, log=True, whole=True),
-        "channels": Choice((8, 16, 32)),
-        "layers": Range(1, 4, whole=True),
-        "kernel": Range(3, 9, whole=True, step=2),
-        "hidden": Choice((0, 32, 64)),
-        "dropout": Range(0.0, 0.7),
-    },
-)
 class Conv1dNet(nn.Module):
     """Convolutions with ReLU and dropout on the logarithms of the kept bins, then a dense layer.
 
@@ -126,13 +72,6 @@ class Conv1dNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, n_bins) -> (B, n_classes), scores before the softmax."""
         return self.forward_head(self.forward_features(x))
-
-    @classmethod
-    def size(cls, config: Conv1dConfig, n_bins: int, n_classes: int) -> tuple[int, int | None]:
-        """Trainable parameters; neighbours among the kept bins may be far apart on the axis."""
-        with torch.device("meta"):
-            network = cls(config, n_bins, n_classes)
-        return n_trainable(network), None
 
 
 def _convolution(n_in: int, n_out: int, kernel: int) -> nn.Conv1d:

@@ -5,86 +5,15 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import torch
-from pydantic import Field, ValidationInfo, field_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
-from corespot.models.layers import Dense, he_normal_, n_trainable, strided_length
+from corespot.models.catalogue.conv3d import Conv3dConfig, mz_width
+from corespot.models.layer_sizes import strided_length
+from corespot.models.layers import Dense, he_normal_
 from corespot.models.masked import masked_mean, randomly_turned
 from corespot.models.peak_bins import PeakBins
-from corespot.models.registry import register
-from corespot.models.search_space import Choice, Range
 from corespot.models.steady_norm import SteadyNorm3d
-from corespot.settings import Settings
-
-
-class Conv3dConfig(Settings):
-    """Parameters of the 3-D convolutional network.
-
-    Parameters
-    ----------
-    patch, stride : int
-        Side of a patch and step between patches, in spots.
-    min_coverage : float
-        Least share of a patch's places that hold a spot.
-    n_peaks, reach : int
-        Peaks kept, and bins a peak's window extends to each side; see `PeakBins`.
-    channels, mz_strides : tuple of int
-        Channels of every layer, and its stride along m/z.
-    dropout : float
-        Before the head.
-    augment : bool
-        Flip and turn patches in training.
-    """
-
-    patch: int = Field(5, ge=1, description="side of a patch in spots")
-    stride: int = Field(
-        2, ge=1, validate_default=True, description="step between patches; no more than patch"
-    )
-    min_coverage: float = Field(
-        0.25, ge=0.0, le=1.0, description="least share of a patch's places that hold a spot"
-    )
-    n_peaks: int = Field(96, ge=1, description="peaks that vary most between spots")
-    reach: int = Field(
-        5,
-        ge=0,
-        description="bins a peak's window reaches to each side; 0 for peak-picked spectra",
-    )
-    channels: tuple[int, ...] = Field(
-        (16, 16, 16), min_length=1, description="channels of each 3-D convolution"
-    )
-    mz_strides: tuple[int, ...] = Field(
-        (4, 2, 2),
-        validate_default=True,
-        description="stride along m/z of each 3-D convolution",
-    )
-    dropout: float = Field(0.3, ge=0.0, lt=1.0, description="dropout before the head")
-    augment: bool = Field(True, description="flip and turn patches in training")
-
-    @field_validator("stride")
-    @classmethod
-    def _no_gaps(cls, value: int, info: ValidationInfo) -> int:
-        patch = info.data.get("patch", value)
-        if value > patch:
-            raise ValueError(
-                f"must not exceed patch ({patch}), or spots between patches would be seen by none"
-            )
-        return value
-
-    @field_validator("channels", "mz_strides")
-    @classmethod
-    def _positive(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        if any(number < 1 for number in value):
-            raise ValueError("must be 1 or more, each of them")
-        return value
-
-    @field_validator("mz_strides")
-    @classmethod
-    def _one_a_layer(cls, value: tuple[int, ...], info: ValidationInfo) -> tuple[int, ...]:
-        channels = info.data.get("channels", value)
-        if len(value) != len(channels):
-            raise ValueError(f"must be as many as channels, {len(channels)}")
-        return value
 
 
 class VolumeLayer(nn.Module):
@@ -95,13 +24,12 @@ class VolumeLayer(nn.Module):
     n_in, n_out : int
         Channels.
     mz_stride : int
-        Step along m/z. The kernel is 3 × 3 spots and as wide along m/z as neighbouring steps
-        overlap by one position, at least 3.
+        Step along m/z. The kernel is 3 × 3 spots and `mz_width` along m/z.
     """
 
     def __init__(self, n_in: int, n_out: int, mz_stride: int) -> None:
         super().__init__()
-        width = max(3, 2 * mz_stride - 1)
+        width = mz_width(mz_stride)
         self.conv = nn.Conv3d(
             n_in,
             n_out,
@@ -118,22 +46,6 @@ class VolumeLayer(nn.Module):
         return functional.relu(self.norm(self.conv(x))) * mask
 
 
-@register(
-    "conv3d",
-    Conv3dConfig,
-    source="Lee & Lee, spatial-spectral 3-D network (a reconstruction)",
-    input="patch",
-    training={"learning_rate": 1e-3, "weight_decay": 1e-4, "batch_size": 32, "epochs": 20},
-    space={
-        "patch": Choice((3, 5, 7)),
-        "stride": Choice((1, 2, 3)),
-        "n_peaks": Range(32, 256, log=True, whole=True),
-        "reach": Range(0, 10, whole=True),
-        "channels": Choice(((8, 8, 8), (16, 16, 16), (16, 32, 32))),
-        "dropout": Range(0.0, 0.6),
-        "augment": Choice((True, False)),
-    },
-)
 class Conv3d(nn.Module):
     """3-D convolutions over (m/z, y, x), a mean over the spots, and a head that knows its m/z.
 
@@ -168,9 +80,7 @@ class Conv3d(nn.Module):
         super().__init__()
         self.augment = config.augment
         self.front = PeakBins(n_bins, config.n_peaks, config.reach)
-        inputs = (2, *config.channels[:-1])
-        plan = zip(inputs, config.channels, config.mz_strides, strict=True)
-        self.layers = nn.ModuleList(VolumeLayer(*layer) for layer in plan)
+        self.layers = nn.ModuleList(VolumeLayer(*layer) for layer in config.plan)
         length = strided_length(self.front.n_channels, config.mz_strides)
         self.dropout = nn.Dropout(config.dropout)
         self.dense = Dense(config.channels[-1] * length, n_classes)
@@ -207,9 +117,3 @@ class Conv3d(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Images of peaks and a mask -> scores before the softmax, (B, n_classes)."""
         return self.forward_head(self.forward_features(images))
-
-    @classmethod
-    def size(cls, config: Conv3dConfig, n_bins: int, n_classes: int) -> tuple[int, int | None]:
-        """Trainable parameters; the head sees the whole axis."""
-        with torch.device("meta"):
-            return n_trainable(cls(config, n_bins, n_classes)), None

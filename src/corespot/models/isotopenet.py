@@ -2,56 +2,13 @@
 
 from __future__ import annotations
 
-import torch
-from pydantic import Field, field_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
-from corespot.errors import ModelError
+from corespot.models.catalogue.isotopenet import BLOCKS, IsotopeNetConfig
 from corespot.models.fused_block import computed_on_gpu, fused_block, is_fused
 from corespot.models.isotope_block import compiled_block, computed_by, is_served
-from corespot.models.layers import (
-    Convolution,
-    Dense,
-    LocallyConnected,
-    batch_norm,
-    n_trainable,
-    receptive_field,
-    strided_length,
-)
-from corespot.models.registry import register
-from corespot.models.search_space import Choice, Range
-from corespot.settings import Settings
-
-#: Channels in, channels out and stride of the four residual blocks, Table I.
-_BLOCKS = ((1, 8, 1), (8, 8, 5), (8, 8, 1), (8, 1, 3))
-_STRIDES = tuple(stride for _, _, stride in _BLOCKS)
-
-
-class IsotopeNetConfig(Settings):
-    """Parameters of IsotopeNet.
-
-    Parameters
-    ----------
-    dropout : float
-        Probability that a feature is dropped before the locally connected layer.
-    local_kernel : int
-        Width of the locally connected layer.
-    """
-
-    dropout: float = Field(
-        0.3, ge=0.0, lt=1.0, description="dropout before the locally connected layer"
-    )
-    local_kernel: int = Field(
-        5, ge=1, description="width of the locally connected layer, odd; 5 gives 13,935 parameters"
-    )
-
-    @field_validator("local_kernel")
-    @classmethod
-    def _odd(cls, value: int) -> int:
-        if value % 2 == 0:
-            raise ValueError("must be odd, so that the padding is the same on both sides")
-        return value
+from corespot.models.layers import Convolution, Dense, LocallyConnected, batch_norm
 
 
 class IsotopeBlock(nn.Module):
@@ -81,15 +38,6 @@ class IsotopeBlock(nn.Module):
         return result
 
 
-@register(
-    "isotopenet",
-    IsotopeNetConfig,
-    source="Behrmann et al., Bioinformatics 34(7), 2018, Table I",
-    space={
-        "dropout": Range(0.0, 0.6),
-        "local_kernel": Choice((3, 5, 7, 9)),
-    },
-)
 class IsotopeNet(nn.Module):
     """Residual network with a locally connected layer; 13,935 parameters at 27,286 bins.
 
@@ -125,10 +73,9 @@ class IsotopeNet(nn.Module):
 
     def __init__(self, config: IsotopeNetConfig, n_bins: int, n_classes: int) -> None:
         super().__init__()
-        _require_length(config, n_bins)
-        length = strided_length(n_bins, _STRIDES)
+        length = config.length(n_bins)
         self.n_bins = n_bins
-        self.blocks = nn.Sequential(*(IsotopeBlock(*block) for block in _BLOCKS))
+        self.blocks = nn.Sequential(*(IsotopeBlock(*block) for block in BLOCKS))
         self.dropout = nn.Dropout(config.dropout)
         self.local = LocallyConnected(length, config.local_kernel)
         self.norm = batch_norm(1)
@@ -154,33 +101,3 @@ class IsotopeNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, n_bins) -> (B, n_classes), scores before the softmax."""
         return self.forward_head(self.forward_features(x))
-
-    @classmethod
-    def size(cls, config: IsotopeNetConfig, n_bins: int, n_classes: int) -> tuple[int, int | None]:
-        """Trainable parameters, and bins one feature sees after the locally connected layer."""
-        with torch.device("meta"):
-            network = cls(config, n_bins, n_classes)
-        return n_trainable(network), local_receptive_field(config.local_kernel)
-
-
-def block_receptive_field() -> int:
-    """Bins seen by one position before the locally connected layer: 49."""
-    return receptive_field((3, s) for _, _, stride in _BLOCKS for s in (1, stride))
-
-
-def local_receptive_field(local_kernel: int) -> int:
-    """Bins seen by one position after the locally connected layer: 109 with kernel 5."""
-    path = [(3, s) for _, _, stride in _BLOCKS for s in (1, stride)]
-    return receptive_field([*path, (local_kernel, 1)])
-
-
-def _require_length(config: IsotopeNetConfig, n_bins: int) -> None:
-    # Shorter, and the locally connected layer would be wider than what it looks at.
-    total_stride = 15
-    least = total_stride * (config.local_kernel - 1) + 1
-    if n_bins < least:
-        raise ModelError(
-            f"isotopenet needs an m/z axis of at least {least} bins (its strides leave one in "
-            f"{total_stride}, and the locally connected layer spans {config.local_kernel}), got "
-            f"{n_bins}; use a finer axis, a smaller local_kernel, or roc_lda"
-        )

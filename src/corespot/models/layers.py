@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -164,28 +163,6 @@ class Dense(nn.Linear):
         """Draw the weights anew."""
         he_normal_(self.weight, self.in_features)
         nn.init.zeros_(self.bias)
-
-
-def receptive_field(layers: Iterable[tuple[int, int]]) -> int:
-    """Input bins that one output position sees.
-
-    Parameters
-    ----------
-    layers : iterable of (kernel, stride)
-        The longest path, input first.
-    """
-    field, jump = 1, 1
-    for kernel, stride in layers:
-        field += (kernel - 1) * jump
-        jump *= stride
-    return field
-
-
-def strided_length(length: int, strides: Sequence[int]) -> int:
-    """Positions left of `length` after padded convolutions with these strides."""
-    for stride in strides:
-        length = (length - 1) // stride + 1
-    return length
 
 
 def n_trainable(module: nn.Module) -> int:

@@ -8,16 +8,13 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
 
 from corespot.errors import ModelError
+from corespot.models.catalogue.logistic import LogisticConfig
 from corespot.models.fitted_arrays import require_shapes
 from corespot.models.linear_classifier import LinearClassifier
 from corespot.models.logistic_solver import solve, standardised
-from corespot.models.registry import register
-from corespot.models.search_space import Range
 from corespot.models.spectra_input import check_labels, check_spectra
-from corespot.settings import Settings
 
 Floats = npt.NDArray[np.float64]
 
@@ -25,32 +22,6 @@ Floats = npt.NDArray[np.float64]
 _BLOCK_VALUES = 4_000_000
 
 
-class LogisticConfig(Settings):
-    """Parameters of logistic regression.
-
-    Parameters
-    ----------
-    c : float
-        Inverse strength of the penalty.
-    max_iterations : int
-        Iterations of the solver; a fit that needs more gets ten times as many.
-    """
-
-    c: float = Field(
-        0.01, gt=0, description="inverse strength of the L2 penalty; smaller is smoother"
-    )
-    max_iterations: int = Field(
-        1000, ge=1, description="iterations of the solver; ten times as many where these do not do"
-    )
-
-
-@register(
-    "logistic",
-    LogisticConfig,
-    source="Cox, J. R. Stat. Soc. B 20(2), 1958; le Cessie & van Houwelingen, 1992",
-    is_network=False,
-    space={"c": Range(1e-5, 10.0, log=True)},
-)
 class LogisticClassifier(LinearClassifier):
     """Logistic regression with an L2 penalty on standardised bins, every class counting alike.
 
@@ -178,11 +149,6 @@ class LogisticClassifier(LinearClassifier):
     def n_parameters_(self) -> int:
         """Free parameters: one weight a bin and an offset, for every class but one."""
         return (len(self.classes_) - 1) * (int(self.n_features_in_) + 1)
-
-    @classmethod
-    def size(cls, config: LogisticConfig, n_bins: int, n_classes: int) -> tuple[int, int | None]:
-        """Free parameters; it sees the whole axis."""
-        return (n_classes - 1) * (n_bins + 1), None
 
     def to_arrays(self) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
         """Everything fitted: named arrays, and what is no array, JSON-able."""

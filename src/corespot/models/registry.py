@@ -1,4 +1,4 @@
-"""The one table of models: name, configuration, source, input and how to build each."""
+"""The one table of models: name, configuration, source, input and where each is built."""
 
 from __future__ import annotations
 
@@ -6,24 +6,31 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, TypeVar
 
 from corespot.errors import ModelError, suggestion
 from corespot.models.search_space import SearchSpace
 from corespot.settings import Settings
 
-Registered = TypeVar("Registered")
 Kind = type[Any]
 Example = Literal["spectrum", "patch", "core"]
 
 
-class Sized(Protocol):
-    """What a registered class can say of itself before it is built."""
+class ModelConfig(Settings):
+    """Base of the parameters of a model, which say how large it becomes before it is built."""
 
-    @classmethod
-    def size(cls, config: Any, n_bins: int, n_classes: int) -> tuple[int, int | None]:
-        """Trainable parameters, and receptive field in bins (None: the whole axis)."""
-        ...
+    def size(self, n_bins: int, n_classes: int) -> tuple[int, int | None]:
+        """Trainable parameters, and receptive field in bins (None: the whole axis).
+
+        Raises
+        ------
+        ModelError
+            If the axis is too short for the model, or there are too many classes.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not say its size")
+
+
+Config = TypeVar("Config", bound=type[ModelConfig])
 
 
 @dataclass(frozen=True)
@@ -34,16 +41,17 @@ class ModelEntry:
     ----------
     name : str
         Name in ``params.yaml`` and on the command line.
-    model : type
-        The network (a ``torch.nn.Module``) or, for a model without one, its classifier.
-    config : type of Settings
+    path : str
+        Where its class is, ``module:class``: the network (a ``torch.nn.Module``) or, for a model
+        without one, its classifier.
+    config : type of ModelConfig
         Its parameters.
     source : str
         Where it was published.
     input : {"spectrum", "patch", "core"}
         What one example is: the spectrum of a spot, a square patch of spots, or a whole core.
     is_network : bool
-        Whether `model` is a ``torch.nn.Module`` trained by gradient descent.
+        Whether it is a ``torch.nn.Module`` trained by gradient descent.
     training : mapping
         Defaults of the training loop that differ for this model.
     most_classes : int, optional
@@ -53,14 +61,21 @@ class ModelEntry:
     """
 
     name: str
-    model: Kind
-    config: type[Settings]
+    path: str
+    config: type[ModelConfig]
     source: str
     input: Example
     is_network: bool
     training: Mapping[str, Any] = field(default_factory=dict)
     most_classes: int | None = None
     space: SearchSpace = field(default_factory=dict)
+
+    @property
+    def model(self) -> Kind:
+        """The class at `path`, imported now and not before: PyTorch and scikit-learn come along."""
+        module, name = self.path.split(":")
+        kind: Kind = getattr(import_module(module), name)
+        return kind
 
     @property
     def is_spatial(self) -> bool:
@@ -73,7 +88,7 @@ _ENTRIES: dict[str, ModelEntry] = {}
 
 def register(
     name: str,
-    config: type[Settings],
+    path: str,
     *,
     source: str,
     input: Example = "spectrum",
@@ -81,8 +96,17 @@ def register(
     training: Mapping[str, Any] | None = None,
     most_classes: int | None = None,
     space: SearchSpace | None = None,
-) -> Callable[[Registered], Registered]:
-    """Enter the decorated class under `name`.
+) -> Callable[[Config], Config]:
+    """Enter a model under `name`, with the decorated class as its parameters.
+
+    Parameters
+    ----------
+    name : str
+        Name in ``params.yaml`` and on the command line.
+    path : str
+        Where its class is, ``module:class``; imported when the model is first built.
+    source, input, is_network, training, most_classes, space
+        As of `ModelEntry`.
 
     Raises
     ------
@@ -90,16 +114,15 @@ def register(
         If the name is taken.
     """
 
-    def enter(model: Registered) -> Registered:
+    def enter(config: Config) -> Config:
         if name in _ENTRIES:
             raise ModelError(
-                f"model {name!r} is registered twice, by {_ENTRIES[name].model.__module__} and by "
-                f"{getattr(model, '__module__', '?')}; give one of them another name"
+                f"model {name!r} is registered twice, by {_ENTRIES[name].config.__module__} and by "
+                f"{config.__module__}; give one of them another name"
             )
-        assert isinstance(model, type)
         _ENTRIES[name] = ModelEntry(
             name=name,
-            model=model,
+            path=path,
             config=config,
             source=source,
             input=input,
@@ -108,7 +131,7 @@ def register(
             most_classes=most_classes,
             space=dict(space or {}),
         )
-        return model
+        return config
 
     return enter
 
@@ -184,7 +207,7 @@ def check_n_classes(name: str, n_classes: int) -> None:
 
 
 def describe(
-    name: str, n_bins: int, n_classes: int, config: Settings | None = None
+    name: str, n_bins: int, n_classes: int, config: ModelConfig | None = None
 ) -> dict[str, str | int | bool | None]:
     """Describe a model for an axis and a number of classes.
 
@@ -200,8 +223,9 @@ def describe(
         If the name is unknown or the axis too short.
     """
     found = entry(name)
-    sized: type[Sized] = found.model
-    n_parameters, field = sized.size(config or found.config(), n_bins, n_classes)
+    if n_bins < 1:
+        raise ModelError(f"expected an m/z axis of 1 bin or more, got {n_bins}")
+    n_parameters, field = (config or found.config()).size(n_bins, n_classes)
     return {
         "name": name,
         "source": found.source,
@@ -213,10 +237,8 @@ def describe(
 
 
 def _all() -> dict[str, ModelEntry]:
-    # Every file of this package is imported once, so that adding a model is adding a file; but
-    # for kernels, which are no models and bring numba along.
-    package = import_module("corespot.models")
-    for module in iter_modules(package.__path__):
-        if not module.name.endswith("_kernel"):
-            import_module(f"corespot.models.{module.name}")
+    # Every file of the catalogue is imported once, so that there is no list to extend.
+    catalogue = import_module("corespot.models.catalogue")
+    for module in iter_modules(catalogue.__path__):
+        import_module(f"{catalogue.__name__}.{module.name}")
     return _ENTRIES

@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from corespot.errors import ModelError
+from corespot.models.catalogue.resnet_patch import STAGE_WIDTHS
 from corespot.models.steady_norm import SteadyNorm2d
 
 Stem = Literal["imagenet", "small"]
 
 #: Features of the last map.
-N_FEATURES = 512
-_WIDTHS = (64, 128, 256, 512)
+N_FEATURES = STAGE_WIDTHS[-1]
 #: Not weights: the classes of ImageNet, and counters that older files lack.
 _NOT_NEEDED = ("fc.weight", "fc.bias")
 _COUNTER = "num_batches_tracked"
@@ -70,10 +70,10 @@ class ResNet18(nn.Module):
         self.conv1 = nn.Conv2d(n_channels, 64, kernel, stride, padding=kernel // 2, bias=False)
         self.bn1 = SteadyNorm2d(64)
         self.maxpool = nn.MaxPool2d(3, 2, padding=1) if large else nn.Identity()
-        self.layer1 = _stage(64, _WIDTHS[0], 1)
-        self.layer2 = _stage(_WIDTHS[0], _WIDTHS[1], 2)
-        self.layer3 = _stage(_WIDTHS[1], _WIDTHS[2], 2)
-        self.layer4 = _stage(_WIDTHS[2], _WIDTHS[3], 2)
+        self.layer1 = _stage(64, STAGE_WIDTHS[0], 1)
+        self.layer2 = _stage(STAGE_WIDTHS[0], STAGE_WIDTHS[1], 2)
+        self.layer3 = _stage(STAGE_WIDTHS[1], STAGE_WIDTHS[2], 2)
+        self.layer4 = _stage(STAGE_WIDTHS[2], STAGE_WIDTHS[3], 2)
         self.fc = nn.Linear(N_FEATURES, n_classes)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):

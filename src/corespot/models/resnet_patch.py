@@ -4,108 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from pydantic import Field, ValidationInfo, field_validator
 from torch import Tensor, nn
 
-from corespot.models.layers import n_trainable
+from corespot.models.catalogue.resnet_patch import ResNetPatchConfig
 from corespot.models.masked import masked_mean, randomly_turned, scaled_to_unit
 from corespot.models.pca_image import PcaImage
-from corespot.models.registry import register
 from corespot.models.resnet18 import ResNet18, load_imagenet_weights
-from corespot.models.search_space import Choice, Range
-from corespot.settings import Settings
 
 
-class ResNetPatchConfig(Settings):
-    """Parameters of the patch ResNet-18.
-
-    Parameters
-    ----------
-    patch, stride : int
-        Side of a patch and step between patches, in spots.
-    min_coverage : float
-        Least share of a patch's places that hold a spot.
-    n_bins_kept, n_components : int
-        Bins with the largest difference of class means, and their principal components.
-    scaling : {"patch", "training"}
-        Whether a component is scaled to [0, 1] in every patch, or by its range in training.
-    stem : {"imagenet", "small"}
-        First layers; ``small`` keeps every spot, for cores of a few spots.
-    weights : str, optional
-        Safetensors file with ImageNet's weights.
-    dropout : float
-        Before the head.
-    augment : bool
-        Flip and turn patches in training.
-    """
-
-    patch: int = Field(32, ge=1, description="side of a patch in spots")
-    stride: int = Field(
-        32, ge=1, validate_default=True, description="step between patches; no more than patch"
-    )
-    min_coverage: float = Field(
-        0.25, ge=0.0, le=1.0, description="least share of a patch's places that hold a spot"
-    )
-    n_bins_kept: int = Field(
-        100, ge=1, description="bins with the largest difference of class means that are kept"
-    )
-    n_components: int = Field(3, ge=1, description="principal components, the image's channels")
-    scaling: Literal["patch", "training"] = Field(
-        "patch", description="scale a component to [0, 1] in every patch, or by its training range"
-    )
-    stem: Literal["imagenet", "small"] = Field(
-        "imagenet", description="first layers; small keeps every spot, for cores of a few spots"
-    )
-    weights: str | None = Field(
-        None, description="safetensors file with ImageNet's weights; null: train from scratch"
-    )
-    dropout: float = Field(0.5, ge=0.0, lt=1.0, description="dropout before the head")
-    augment: bool = Field(True, description="flip and turn patches in training")
-
-    @field_validator("stride")
-    @classmethod
-    def _no_gaps(cls, value: int, info: ValidationInfo) -> int:
-        patch = info.data.get("patch", value)
-        if value > patch:
-            raise ValueError(
-                f"must not exceed patch ({patch}), or spots between patches would be seen by none"
-            )
-        return value
-
-    @field_validator("weights")
-    @classmethod
-    def _fits_the_file(cls, value: str | None, info: ValidationInfo) -> str | None:
-        stem, n_components = info.data.get("stem"), info.data.get("n_components")
-        if value is not None and (stem == "small" or n_components not in (3, None)):
-            raise ValueError(
-                "are those of a network with stem imagenet and 3 components, here stem is "
-                f"{stem} and n_components {n_components}"
-            )
-        return value
-
-
-@register(
-    "resnet_patch",
-    ResNetPatchConfig,
-    source="Shamsher, 2025; He et al., CVPR 2016",
-    input="patch",
-    training={"learning_rate": 1e-4, "weight_decay": 1e-4, "batch_size": 32, "epochs": 10},
-    space={
-        "patch": Choice((6, 8, 16, 32)),
-        "stride": Choice((3, 4, 8, 16, 32)),
-        "n_bins_kept": Range(50, 400, log=True, whole=True),
-        "n_components": Range(3, 8, whole=True),
-        "scaling": Choice(("patch", "training")),
-        "stem": Choice(("imagenet", "small")),
-        "dropout": Range(0.0, 0.7),
-        "augment": Choice((True, False)),
-    },
-)
 class ResNetPatch(nn.Module):
     """ResNet-18 over patches of principal components; 11,177,538 parameters for two classes.
 
@@ -215,9 +125,3 @@ class ResNetPatch(nn.Module):
         extent = torch.where(high > low, high - low, 1.0)
         # Held-out spots may lie a little outside: cut off, they would have no slope.
         return (values - low) / extent * mask
-
-    @classmethod
-    def size(cls, config: ResNetPatchConfig, n_bins: int, n_classes: int) -> tuple[int, int | None]:
-        """Trainable parameters; the components see the whole axis."""
-        with torch.device("meta"):
-            return n_trainable(cls(config, n_bins, n_classes)), None

@@ -4,76 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, field_validator
 from scipy.special import softmax
 from sklearn.metrics import balanced_accuracy_score
 
 from corespot.errors import ModelError
 from corespot.models.bin_auc import bin_auc, discrimination
+from corespot.models.catalogue.roc_lda import DEFAULT_GRID, RocLdaConfig
 from corespot.models.fitted_arrays import require_shapes
 from corespot.models.inner_splits import inner_splits
 from corespot.models.linear_classifier import LinearClassifier
 from corespot.models.nested_lda import NestedLda
-from corespot.models.registry import register
-from corespot.models.search_space import Choice
 from corespot.models.spectra_input import check_groups, check_labels, check_spectra
 from corespot.models.spectra_rows import stored_rows
-from corespot.settings import Settings
 
 Floats = npt.NDArray[np.float64]
 
-#: The paper's range of K.
-DEFAULT_GRID = tuple(range(5, 101, 5))
 #: Spectra whose selected bins are taken at a time.
 _BLOCK_SPOTS = 1024
 
 
-class RocLdaConfig(Settings):
-    """Parameters of ROC/LDA.
-
-    Parameters
-    ----------
-    k : int or "inner"
-        Number of bins kept; "inner" lets inner grouped folds choose it from `k_grid`.
-    k_grid : tuple of int
-        Candidates, all fitted in one go.
-    inner_folds : int
-        Number of inner folds.
-    """
-
-    k: int | Literal["inner"] = Field(
-        "inner",
-        description="bins kept, or 'inner': chosen by grouped folds inside the training part",
-    )
-    k_grid: tuple[int, ...] = Field(DEFAULT_GRID, description="candidates for k")
-    inner_folds: int = Field(3, ge=2, description="folds that choose k")
-
-    @field_validator("k")
-    @classmethod
-    def _positive(cls, value: int | str) -> int | str:
-        if isinstance(value, int) and value < 1:
-            raise ValueError("must be 1 or more, or 'inner'")
-        return value
-
-    @field_validator("k_grid")
-    @classmethod
-    def _usable(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        if not value or min(value) < 1:
-            raise ValueError("expected one or more numbers of bins, each 1 or more")
-        return tuple(sorted(set(value)))
-
-
-@register(
-    "roc_lda",
-    RocLdaConfig,
-    source="Behrmann et al., Bioinformatics 34(7), 2018, baseline",
-    is_network=False,
-    space={"k": Choice(("inner", 5, 10, 15, 20, 30, 40, 50, 60, 70, 80, 90, 100))},
-)
 class RocLdaClassifier(LinearClassifier):
     """Linear discriminant analysis with a uniform prior on the K most discriminating bins.
 
@@ -160,7 +113,7 @@ class RocLdaClassifier(LinearClassifier):
         x = check_spectra(X)
         self.classes_, index = check_labels(y, len(x))
         self.n_features_in_ = x.shape[1]
-        self.k_grid_ = _usable_grid(config, x.shape[1])
+        self.k_grid_ = config.usable_grid(x.shape[1])
         self.inner_scores_: dict[int, float] = {}
         if isinstance(config.k, int):
             self.chosen_k_ = config.k
@@ -256,12 +209,6 @@ class RocLdaClassifier(LinearClassifier):
         """Parameters of the discriminant: one weight a bin and an offset, a free class."""
         return (len(self.classes_) - 1) * (self.chosen_k_ + 1)
 
-    @classmethod
-    def size(cls, config: RocLdaConfig, n_bins: int, n_classes: int) -> tuple[int, int | None]:
-        """Parameters at the largest K it may use; every K sees bins of the whole axis."""
-        largest = max(_usable_grid(config, n_bins)) if config.k == "inner" else int(config.k)
-        return (n_classes - 1) * (largest + 1), None
-
     def _config(self) -> RocLdaConfig:
         values = {"k": self.k, "k_grid": tuple(self.k_grid), "inner_folds": self.inner_folds}
         return RocLdaConfig.parse(values, "roc_lda")
@@ -293,20 +240,6 @@ class RocLdaClassifier(LinearClassifier):
             predicted = lda.scores(_take(x, bins, test), self.k_grid_).argmax(axis=2)
             scores[number] = [balanced_accuracy_score(y[test], each) for each in predicted]
         return {k: float(m) for k, m in zip(self.k_grid_, scores.mean(axis=0), strict=True)}
-
-
-def _usable_grid(config: RocLdaConfig, n_bins: int) -> list[int]:
-    if isinstance(config.k, int) and config.k > n_bins:
-        raise ModelError(f"roc_lda: k is {config.k}, but the m/z axis has {n_bins} bins")
-    grid = {k for k in config.k_grid if k <= n_bins}
-    if isinstance(config.k, int):
-        grid.add(config.k)
-    if not grid:
-        raise ModelError(
-            f"roc_lda needs an m/z axis of at least {min(config.k_grid)} bins (the smallest K of "
-            f"k_grid), got {n_bins}"
-        )
-    return sorted(grid)
 
 
 def _fit_best(

@@ -13,8 +13,8 @@ from plotly.subplots import make_subplots
 from corespot.explain.compared import unit_energy
 from corespot.explain.markers import Marker
 from corespot.explain.profile import Quantity, SensitivityProfile
+from corespot.report.result_rows import LEVEL_TITLES
 from corespot.report.spectrum_traces import Stretch, curve_traces, label_markers
-from corespot.report.tables import LEVEL_TITLES
 from corespot.report.theme import (
     INK,
     MZ_TITLE,

@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from corespot.report.tables import LEVEL_TITLES
+from corespot.report.result_rows import LEVEL_TITLES
 from corespot.report.theme import INK, MUTED, apply_theme, colours_of, empty_figure, faded, plain
 
 _ROW_PX, _MOST_COLUMNS = 40, 3

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from corespot.report.result_rows import LEVELS
 from corespot.report.run_tables import RunTables
-from corespot.report.tables import LEVELS
 
 _DECIMALS = 4
 

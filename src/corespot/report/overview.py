@@ -28,9 +28,9 @@ from corespot.report.overview_tables import (
 from corespot.report.prediction_figures import reliability
 from corespot.report.quality_figures import label_heatmap
 from corespot.report.result_marks import NESTED_NOTE, table_notes
+from corespot.report.result_rows import LEVELS
 from corespot.report.run_tables import RunTables
 from corespot.report.tables import (
-    LEVELS,
     as_markdown,
     as_text,
     is_nested,
@@ -65,7 +65,7 @@ def results_markdown(run: RunTables) -> str:
     """The result table and what stands beside it, as Markdown."""
     results = result_table(run.metrics)
     parts = [f"# Results: {Path(run.cohort).name}", as_markdown(readable(results))]
-    parts += table_notes(results)
+    parts += table_notes(results.to_dict("records"))
     if any(run.audits.values()):
         parts += ["## Audit for confounding", AUDIT_EXPLAINED, audit_markdown(run.audits)]
     if len(run.leakage):
@@ -149,7 +149,7 @@ def _result_sections(run: RunTables, data_href: str) -> Iterator[Section]:
         [
             "Median with quartiles, over repeats if there are several, else over folds.",
             Preformatted(as_text(readable(results))),
-            *table_notes(results),
+            *table_notes(results.to_dict("records")),
             *(fold_boxes(boxes, level=level, n_classes=n_classes) for level in LEVELS),
         ],
     )

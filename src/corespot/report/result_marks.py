@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import pandas as pd
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 #: Marks a task in which measurement and class cannot be told apart, and says so.
 NESTED_MARK = " †"
@@ -25,8 +26,9 @@ VERDICT_NOTE = (
 )
 
 
-def table_notes(table: pd.DataFrame) -> list[str]:
-    """What the marks in the result table mean, as far as it bears any."""
-    notes = [NESTED_NOTE] if table["nested"].any() else []
-    notes += [HOLD_IN_NOTE] if (table["tuning"] == "hold-in").any() else []
-    return notes + ([VERDICT_NOTE] if (table["verdict"] != "").any() else [])
+def table_notes(rows: Iterable[Mapping[Any, Any]]) -> list[str]:
+    """What the marks in the result table mean, as far as its rows bear any."""
+    rows = list(rows)
+    notes = [NESTED_NOTE] if any(row["nested"] for row in rows) else []
+    notes += [HOLD_IN_NOTE] if any(row["tuning"] == "hold-in" for row in rows) else []
+    return notes + ([VERDICT_NOTE] if any(row["verdict"] for row in rows) else [])

@@ -21,10 +21,10 @@ from corespot.report.gallery_figures import spots_of_gallery
 from corespot.report.leakage_figures import leakage_gap
 from corespot.report.overview_tables import reliability_table
 from corespot.report.prediction_figures import confusion, reliability
+from corespot.report.result_rows import LEVELS
 from corespot.report.run_tables import RunTables
 from corespot.report.segmentation_figures import segmentation
 from corespot.report.spot_table import COLUMNS
-from corespot.report.tables import LEVELS
 from corespot.report.theme import plain
 from corespot.report.tissue_figures import tissue_maps
 from corespot.report.training_figures import learning_curves

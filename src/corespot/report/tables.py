@@ -1,23 +1,15 @@
-"""Result tables: tasks and models by level, as a table, as aligned text and as Markdown."""
+"""Tables of a report: results of tasks and models by level, labels by TMA, as text and Markdown."""
 
 from __future__ import annotations
 
 import re
-import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from corespot.report.result_marks import NESTED_MARK, TUNED_MARKS, table_notes
-from corespot.report.verdict_badge import verdict_text
-
-LEVELS = ("spot", "core", "patient")
-#: How a fold was made, as a reader is told; one that shares cores with the training part says so.
-_GROUPINGS = {"tma": "TMA", "spot": "spot (optimistic)"}
-
-LEVEL_TITLES = {"spot": "spot", "core": "core", "core_mean": "core (mean p)", "patient": "patient"}
+from corespot.report.result_rows import LEVELS, readable_columns, result_rows
+from corespot.report.terminal import columns_as_text
 
 
 def result_table(
@@ -46,30 +38,10 @@ def result_table(
         ``nested`` or ``hold-in``), for each level ``<level>``, ``<level>_q1``, ``<level>_q3``
         (float64), and of the audit ``verdict`` (empty without one), ``artifact_share`` (float64).
     """
-    rows = []
-    for task, models in metrics.items():
-        for model, scores in models.items():
-            row: dict[str, object] = {
-                "task": task,
-                "model": model,
-                "grouping": str(scores.get("grouping") or ""),
-                "n_spots": _number(scores.get("n_spots")),
-                "nested": bool(scores.get("nested_design", False)),
-                "tuning": str((scores.get("tuning") or {}).get("kind") or "none"),
-            }
-            for level in levels:
-                value = (scores.get(level) or {}).get(metric) or {}
-                quartiles = value.get("iqr") or [None, None]
-                row[level] = _number(value.get("median"))
-                row[f"{level}_q1"], row[f"{level}_q3"] = map(_number, quartiles)
-            audit = scores.get("audit") or {}
-            row["verdict"] = str(audit.get("verdict") or "")
-            row["artifact_share"] = _number(audit.get("artifact_share"))
-            rows.append(row)
     columns = ["task", "model", "grouping", "n_spots", "nested", "tuning"]
     columns += [f"{level}{part}" for level in levels for part in ("", "_q1", "_q3")]
     columns += ["verdict", "artifact_share"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(result_rows(metrics, metric=metric, levels=levels), columns=columns)
 
 
 def readable(table: pd.DataFrame) -> pd.DataFrame:
@@ -78,94 +50,13 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
     A task in which no TMA holds two classes carries `NESTED_MARK`; the verdict of the audit has a
     column where any model was audited.
     """
-    levels = [name[:-3] for name in table.columns if str(name).endswith("_q1")]
-    shown = pd.DataFrame(
-        {
-            "task": [
-                f"{task}{NESTED_MARK if nested else ''}"
-                for task, nested in zip(table["task"], table["nested"], strict=True)
-            ],
-            "model": [
-                f"{model}{TUNED_MARKS.get(tuning, '')}"
-                for model, tuning in zip(table["model"], table["tuning"], strict=True)
-            ],
-            "folds by": [_GROUPINGS.get(name, name) or "—" for name in table["grouping"]],
-            "spots": [f"{n:,.0f}" if np.isfinite(n) else "—" for n in table["n_spots"]],
-        }
-    )
-    for level in levels:
-        shown[LEVEL_TITLES.get(level, level)] = [
-            _with_quartiles(median, q1, q3)
-            for median, q1, q3 in zip(
-                table[level], table[f"{level}_q1"], table[f"{level}_q3"], strict=True
-            )
-        ]
-    if (table["verdict"] != "").any():
-        shown["verdict"] = [
-            verdict_text(word, share if np.isfinite(share) else None)
-            for word, share in zip(table["verdict"], table["artifact_share"], strict=True)
-        ]
-    return shown
+    levels = [str(name)[:-3] for name in table.columns if str(name).endswith("_q1")]
+    return pd.DataFrame(readable_columns(table.to_dict("records"), levels))
 
 
 def as_text(table: pd.DataFrame) -> str:
     """Table of text cells as aligned columns for a terminal; a repeated task is left blank."""
-    cells = [[str(value) for value in row] for row in table.itertuples(index=False, name=None)]
-    for row in range(len(cells) - 1, 0, -1):
-        if cells[row][0] == cells[row - 1][0]:
-            cells[row][0] = ""
-    header = [str(column) for column in table.columns]
-    widths = [max(len(line[at]) for line in [header, *cells]) for at in range(len(header))]
-    lines = [
-        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
-        for line in [header, *cells]
-    ]
-    return "\n".join([lines[0], "  ".join("─" * width for width in widths), *lines[1:]])
-
-
-def aligned(rows: Sequence[Mapping[str, object]]) -> str:
-    """Mappings with the same keys as aligned columns; numbers with thousands separators."""
-    if not rows:
-        return "nothing to list"
-    cells = [{key: _listed(value) for key, value in row.items()} for row in rows]
-    return as_text(pd.DataFrame(cells))
-
-
-def results_text(metrics: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
-    """The result table of ``reports/metrics.json`` for a terminal, with its reading."""
-    if not any(metrics.values()):
-        return "no model was evaluated"
-    heading = "balanced accuracy: median (quartiles)"
-    table = result_table(metrics)
-    notes = "".join(f"\n{textwrap.fill(note, 88)}\n" for note in table_notes(table))
-    return f"{heading}\n\n{as_text(readable(table))}\n{notes}"
-
-
-def transfer_text(task: str, model: str, here: Mapping[str, Any], there: Mapping[str, Any]) -> str:
-    """Balanced accuracy on the own cohort beside that on another one, level by level.
-
-    Parameters
-    ----------
-    task, model : str
-        What was trained.
-    here, there : mapping
-        ``{level: {"balanced_accuracy": {"median": …}}}`` of cross-validation on the own cohort,
-        and of the same models on the other.
-    """
-    rows = []
-    for level in LEVELS:
-        own, other = (_median(scores, level) for scores in (here, there))
-        change = f"{other - own:+.3f}" if np.isfinite(other - own) else "—"
-        rows.append(
-            {
-                "level": level,
-                "own cohort": _with_quartiles(own, np.nan, np.nan),
-                "other cohort": _with_quartiles(other, np.nan, np.nan),
-                "change": change.replace("-", "−"),
-            }
-        )
-    heading = f"{task}, {model}: median balanced accuracy"
-    return f"{heading}\n\n{as_text(pd.DataFrame(rows))}\n"
+    return columns_as_text({str(name): table[name] for name in table.columns})
 
 
 def as_markdown(table: pd.DataFrame) -> str:
@@ -210,31 +101,3 @@ def natural(name: str) -> list[tuple[int, str]]:
     """Sorting key by which ``TMA2`` comes before ``TMA10``."""
     parts = re.split(r"(\d+)", name)
     return [(int(part), "") if part.isdigit() else (-1, part) for part in parts if part]
-
-
-def _listed(value: object) -> str:
-    if value is None:
-        return "—"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-
-
-def _median(scores: Mapping[str, Any], level: str) -> float:
-    return _number(((scores.get(level) or {}).get("balanced_accuracy") or {}).get("median"))
-
-
-def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float) else float("nan")
-
-
-def _with_quartiles(median: float, q1: float, q3: float) -> str:
-    if not np.isfinite(median):
-        return "—"
-    if not (np.isfinite(q1) and np.isfinite(q3)):
-        return _short(median)
-    return f"{_short(median)} ({_short(q1)}–{_short(q3)})"
-
-
-def _short(value: float) -> str:
-    """Three decimals without the leading zero, as balanced accuracies are written."""
-    text = f"{value:.3f}"
-    return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) else text

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from corespot.report.tables import LEVEL_TITLES
+from corespot.report.result_rows import LEVEL_TITLES
 from corespot.tracking.reading import LoggedRun
 
 #: Metrics of a level, and what they are called. Sensitivity and specificity have two classes.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from corespot.report.tables import LEVEL_TITLES
+from corespot.report.result_rows import LEVEL_TITLES
 from corespot.review.comparison import PairedRuns
 
 

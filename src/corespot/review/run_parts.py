@@ -18,9 +18,9 @@ from corespot.report.fold_figures import fold_boxes
 from corespot.report.html import Beside, Facts, Part, Section
 from corespot.report.overview_tables import patch_table, reliability_table, segmentation_table
 from corespot.report.prediction_figures import confusion, reliability
+from corespot.report.result_rows import LEVELS
 from corespot.report.sensitivity_figures import sensitivity_spectrum, window_ranking
 from corespot.report.sensitivity_view import SensitivityView
-from corespot.report.tables import LEVELS
 from corespot.report.tissue_figures import tissue_maps
 from corespot.report.tuning_page import adapted_note, gains_table
 from corespot.review.decisions_shown import decision_table

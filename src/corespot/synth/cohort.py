@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from pydantic import Field, model_validator
 
 from corespot.axis import MzAxis
@@ -22,6 +21,9 @@ from corespot.synth.measure import Measurement, TmaMeasurement
 from corespot.synth.spectra import SpectraSettings
 from corespot.synth.tissue import TissueSettings, TmaTissue, lay_out_tma
 from corespot.synth.truth import describe_truth
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class SynthSettings(Settings):
@@ -96,6 +98,8 @@ class SyntheticCohort:
     @cached_property
     def spots(self) -> pd.DataFrame:
         """Spot table: file, x, y, core, roi; background spots have no row."""
+        import pandas as pd
+
         tables = []
         for plan, tissue in zip(self.plans, self.tissues, strict=True):
             keep = tissue.core >= 0
@@ -118,6 +122,8 @@ class SyntheticCohort:
 
         With control cores also `control`: 1 on them, 0 on all others.
         """
+        import pandas as pd
+
         rows = []
         for plan, tissue in zip(self.plans, self.tissues, strict=True):
             for name, at in zip(tissue.core_names, tissue.core_patient, strict=True):
@@ -138,6 +144,8 @@ class SyntheticCohort:
     @cached_property
     def markers(self) -> pd.DataFrame:
         """Table of the published markers: name, mz, tolerance (with its unit)."""
+        import pandas as pd
+
         published = [marker for marker in self.proteome.markers if marker.published]
         return pd.DataFrame(
             {

@@ -19,7 +19,8 @@ from corespot.axis import MzAxis
 from corespot.errors import ModelError
 from corespot.io.artifacts import as_json, read_json, whole_folder, write_json
 from corespot.models.registry import describe, entry
-from corespot.train.estimator import Estimator, make_estimator, model_name, setting_names
+from corespot.train.estimator import Estimator, make_estimator, model_name
+from corespot.train.model_settings import setting_names
 
 FORMAT_VERSION = 2
 WEIGHTS, ABOUT = "model.safetensors", "model.json"

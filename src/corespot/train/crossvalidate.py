@@ -19,9 +19,10 @@ from corespot.cohort.tasks import TaskSpots
 from corespot.io.store import SpectraStore
 from corespot.models.registry import entry
 from corespot.seeding import derive_seed
-from corespot.train.estimator import make_estimator, setting_names
+from corespot.train.estimator import make_estimator
 from corespot.train.fit_inputs import Watched
 from corespot.train.held_out import HeldOut, in_task_order
+from corespot.train.model_settings import setting_names
 from corespot.train.tuned import Tuned
 
 EpochCallback = Callable[[Fold, Mapping[str, float]], None]

@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from corespot.cohort.positions import SpotPositions
-from corespot.errors import ModelError, ParamsError, suggestion
+from corespot.errors import ModelError, suggestion
 from corespot.models.registry import ModelEntry, entry, names
-from corespot.models.search_space import Choice, Range
-from corespot.settings import Settings
-from corespot.train.loop import LOOP_SPACE, TrainSettings
+from corespot.train.model_settings import checked_settings, loop_settings
 from corespot.train.network_classifier import NetworkClassifier
 from corespot.train.segmentation_classifier import SegmentationClassifier
+from corespot.train.settings import TrainSettings
 from corespot.train.spatial_classifier import SpatialClassifier
 
 #: An estimator of any model: scikit-learn's fit and predict, and what explains it.
@@ -24,11 +23,6 @@ _BASES: dict[str, type[NetworkClassifier]] = {
     "patch": SpatialClassifier,
     "core": SegmentationClassifier,
 }
-
-
-def loop_settings(found: ModelEntry) -> TrainSettings:
-    """Defaults of the training loop for a network."""
-    return TrainSettings.parse(dict(found.training), f"training of {found.name}")
 
 
 def _network_estimator(found: ModelEntry) -> type[NetworkClassifier]:
@@ -105,44 +99,6 @@ def where_they_lie(name: str, positions: SpotPositions) -> dict[str, SpotPositio
     return {"positions": positions} if entry(name).is_spatial else {}
 
 
-def setting_names(name: str) -> tuple[str, ...]:
-    """Parameters a model takes: its own and, for a network, the training loop's.
-
-    Raises
-    ------
-    ModelError
-        If there is no model of that name.
-    """
-    found = entry(name)
-    loop = tuple(TrainSettings.model_fields) if found.is_network else ()
-    return (*found.config.model_fields, *loop)
-
-
-def default_settings(name: str) -> dict[str, Any]:
-    """Every setting of a model as it was published, or as its card says where that is silent.
-
-    Raises
-    ------
-    ModelError
-        If there is no model of that name.
-    """
-    found = entry(name)
-    loop = dict(loop_settings(found)) if found.is_network else {}
-    return {**dict(found.config()), **loop}
-
-
-def search_space(name: str) -> dict[str, Range | Choice]:
-    """What may be tuned of a model: its own settings and, for a network, its training's.
-
-    Raises
-    ------
-    ModelError
-        If there is no model of that name.
-    """
-    found = entry(name)
-    return {**(LOOP_SPACE if found.is_network else {}), **found.space}
-
-
 def make_estimator(
     name: str,
     settings: Mapping[str, Any] | None = None,
@@ -173,26 +129,7 @@ def make_estimator(
     ParamsError
         If a parameter is unknown (with a suggestion) or out of range.
     """
-    found = entry(name)
-    known = setting_names(name)
-    given = dict(settings or {})
-    section = where or f"models.{name}"
-    unknown = [
-        f"{section}: unknown key {key!r}; {suggestion(str(key), known)}"
-        for key in given
-        if key not in known
-    ]
-    if unknown:
-        raise ParamsError("\n".join(unknown))
-    own = {key: value for key, value in given.items() if key in found.config.model_fields}
-    checked = _given(found.config, own, section)
-    if found.is_network:
-        loop = {key: value for key, value in given.items() if key not in own}
-        checked |= _given(TrainSettings, loop, section)
+    checked = checked_settings(name, settings, where=where)
+    if entry(name).is_network:
         checked["device"] = device or "auto"
     return ESTIMATORS[name](**checked, random_state=seed)
-
-
-def _given(kind: type[Settings], values: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """The values that were given, as the settings make them."""
-    return kind.parse(dict(values), where).model_dump(include=set(values))

@@ -8,7 +8,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from corespot.train.estimator import default_settings
+from corespot.train.model_settings import default_settings
 from corespot.tune.attributes import ADAPTED, ROLE
 from corespot.tune.request import StudySubject, TuningRequest
 from corespot.tune.space import configured, encoded, published

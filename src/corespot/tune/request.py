@@ -14,7 +14,7 @@ from corespot.cohort.splits import Fold, FoldTable
 from corespot.cohort.tasks import TaskSpots
 from corespot.io.store import SpectraStore
 from corespot.models.search_space import SearchSpace
-from corespot.train.estimator import default_settings
+from corespot.train.model_settings import default_settings
 from corespot.tune.settings import TuneSettings
 from corespot.tune.training_part import InnerSplit, TrainingPart, split_again, take_training_part
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
@@ -107,6 +108,14 @@ class TuneSettings(Settings):
                 "for the project's own journal file"
             )
         return value
+
+    def storage_in(self, project: Path) -> str | None:
+        """Storage of the studies; a relative sqlite file lies in the project, not in a copy."""
+        scheme = "sqlite:///"
+        if self.storage is None or not self.storage.startswith(scheme):
+            return self.storage
+        file = Path(self.storage.removeprefix(scheme))
+        return self.storage if file.is_absolute() else scheme + str(project / file)
 
     def trials_of(self, task: str, model: str) -> int:
         """Trials asked for of each study of a task and model."""

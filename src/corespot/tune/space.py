@@ -9,7 +9,7 @@ from typing import Any
 import optuna
 
 from corespot.models.search_space import Choice, Range, SearchSpace, override_space
-from corespot.train.estimator import default_settings, search_space
+from corespot.train.model_settings import default_settings, search_space
 
 
 def space_of(model: str, overrides: Mapping[str, Any], where: str) -> dict[str, Range | Choice]:

@@ -17,7 +17,7 @@ from corespot.models.registry import entry
 from corespot.models.search_space import Choice, SearchSpace
 from corespot.seeding import generator
 from corespot.train.allocator import give_memory_back
-from corespot.train.estimator import default_settings
+from corespot.train.model_settings import default_settings
 from corespot.tune.attributes import (
     ADAPTED,
     AGAIN_OF,

@@ -8,7 +8,6 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from corespot.cohort.tasks import text_of
 
@@ -67,6 +66,8 @@ def read_column(values: npt.ArrayLike) -> ColumnValues:
         Values; text that looks like plain numbers or ISO dates is taken for them if all of it
         does. ``True`` and ``False`` are levels.
     """
+    import pandas as pd
+
     raw = pd.Series(np.asarray(values))
     if pd.api.types.is_float_dtype(raw):
         raw = raw.where(np.isfinite(raw), np.nan)
