@@ -50,6 +50,13 @@ PARAMS = {
 Launch = Callable[..., AppTest]
 
 
+def html(test: AppTest) -> str:
+    """All HTML that a page shows; what may hold scripts is ours, and is left out."""
+    return "\n".join(
+        part.proto.body for part in test.get("html") if not part.proto.unsafe_allow_javascript
+    )
+
+
 def run_ids(project: Path) -> dict[str, str]:
     """Identifier of each model's run, by its name."""
     client = mlflow.MlflowClient(f"sqlite:///{project}/mlruns/mlflow.db")

@@ -8,7 +8,7 @@ from pathlib import Path
 import mlflow
 import pandas as pd
 import pytest
-from app_projects import Launch, run_ids
+from app_projects import Launch, html, run_ids
 from streamlit.testing.v1 import AppTest
 
 HOSTILE = "<script>alert('1')</script> \"*x*\" [y](http://z) ../../x 🧪"
@@ -27,10 +27,6 @@ def table_with(test: AppTest, column: str) -> pd.DataFrame:
 def told(test: AppTest) -> str:
     shown = [*test.caption, *test.warning, *test.error, *test.info, *test.markdown]
     return " ".join(one.value for one in shown).replace("\\", "")
-
-
-def html(test: AppTest) -> str:
-    return " ".join(element.proto.body for element in test.get("html"))
 
 
 def copied(project: Path, name: str, tmp_path: Path, *, keep: bool = True) -> str:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from app_projects import Launch, run_ids
+from app_projects import Launch, html, run_ids
 from run_copies import own_files, set_tag
 from streamlit.testing.v1 import AppTest
 
@@ -18,10 +18,6 @@ pytestmark = pytest.mark.slow
 def said(test: AppTest) -> str:
     parts = [*test.markdown, *test.caption, *test.text, *test.info, *test.error, *test.code]
     return "\n".join(part.value for part in parts).replace("\\", "")
-
-
-def html(test: AppTest) -> str:
-    return "\n".join(part.proto.body for part in test.get("html"))
 
 
 def test_verdict_sentence_and_the_six_exhibits(small_project: Path, launched: Launch) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from app_projects import Launch
+from app_projects import Launch, html
 from streamlit.testing.v1 import AppTest
 
 from corespot.review.decide import decide
@@ -29,10 +29,6 @@ def opened(launched: Launch, reviewed: Reviewed) -> Any:
 
 def history(reviewed: Reviewed, name: str) -> History:
     return history_of(read_run(reviewed.client, reviewed.ids[name]).tags)
-
-
-def html(test: AppTest) -> str:
-    return "".join(part.proto.body for part in test.get("html"))
 
 
 def said(test: AppTest) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import mlflow
 import pandas as pd
 import pytest
-from app_projects import Launch, run_ids
+from app_projects import Launch, html, run_ids
 from streamlit.testing.v1 import AppTest
 
 from corespot.review.decision import Decision
@@ -31,10 +31,6 @@ def pick(test: AppTest, *places: int) -> AppTest:
     key = next(key for key in test.session_state if str(key).startswith("runs "))
     test.session_state[key] = {"selection": {"rows": list(places), "columns": [], "cells": []}}
     return test.run()
-
-
-def html(test: AppTest) -> str:
-    return " ".join(element.proto.body for element in test.get("html"))
 
 
 def button(test: AppTest, label: str):

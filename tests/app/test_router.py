@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import streamlit
-from app_projects import VIEWS, Launch, run_ids
+from app_projects import VIEWS, Launch, html, run_ids
 
 
 @pytest.mark.slow
@@ -42,7 +42,8 @@ def test_what_draws_figures_is_loaded_while_the_first_page_is_looked_at(
     tmp_path: Path, launched: Launch
 ) -> None:
     test = launched(tmp_path, "overview")
-    (script,) = (one.proto.body for one in test.get("html") if "<script>" in one.proto.body)
+    (script,) = (one.proto.body for one in test.get("html") if one.proto.unsafe_allow_javascript)
+    assert "<script>" not in html(test)
     for part in ("PlotlyChart", "StreamlitSyntaxHighlighter"):
         (name,) = re.findall(rf"'({part}\.[\w-]+\.js)'", script)
         assert (Path(streamlit.__file__).parent / "static/static/js" / name).is_file()
