@@ -28,10 +28,15 @@ from corespot.io.check import check_cohort
 from corespot.io.cohort_folder import load_cohort
 from corespot.io.preprocessed import preprocess_cohort
 from corespot.io.store import SpectraStore
+from corespot.mitigate.crossvalidate import cross_validate_mitigated
+from corespot.mitigate.requested import make_ways
 from corespot.models.bin_auc import bin_auc
 from corespot.preprocess.recipe import PreprocessSettings
 from corespot.train.crossvalidate import cross_validate
 from corespot.train.estimator import make_estimator
+from corespot.tune.score import score_inner_fold
+from corespot.tune.settings import InnerSettings
+from corespot.tune.training_part import split_again, take_training_part
 
 #: Spots that models are fitted on where the step is not the fit.
 _FITTED_ON = 512
@@ -91,6 +96,32 @@ def folds(folder: Path, model: str) -> Callable[[], object]:
     ]
 
 
+def tune(folder: Path, model: str) -> Callable[[], object]:
+    """One trial of a study: the digest of its training part, and two inner folds."""
+    store, task, table = _opened(folder)
+    part = take_training_part(store, task, next(iter(table)), table.grouping)
+    inner = split_again(part, InnerSettings(k=2, repeats=1), 0)
+    return lambda: [
+        part.digest,
+        *[
+            score_inner_fold(part, one, model=model, settings=_SETTINGS[model], seed=0)
+            for one in inner.folds
+        ],
+    ]
+
+
+def mitigate(folder: Path, model: str) -> Callable[[], object]:
+    """Two-fold cross-validation with bins between peaks masked."""
+    store, task, table = _opened(folder)
+    ways = make_ways("mask_off_peak", model=model)
+    return lambda: [
+        len(result.probabilities)
+        for result in cross_validate_mitigated(
+            store, task, table, model=model, settings=_SETTINGS[model], ways=ways, seed=0
+        )
+    ]
+
+
 def regroup(folder: Path, model: str) -> Callable[[], object]:
     """The model again with patients held out, as the stage ``regroup`` does it."""
     store, task, _ = _opened(folder)
@@ -140,6 +171,8 @@ STEPS: dict[str, Callable[[Path], Callable[[], object]]] = {
     "fit roc_lda": lambda folder: fit(folder, "roc_lda"),
     "fit logistic": lambda folder: fit(folder, "logistic"),
     "train roc_lda": lambda folder: folds(folder, "roc_lda"),
+    "tune roc_lda": lambda folder: tune(folder, "roc_lda"),
+    "mitigate roc_lda": lambda folder: mitigate(folder, "roc_lda"),
     "regroup roc_lda": lambda folder: regroup(folder, "roc_lda"),
     "sensitivity roc_lda": lambda folder: sensitivity(folder, "roc_lda"),
     "sensitivity isotopenet": lambda folder: sensitivity(folder, "isotopenet"),

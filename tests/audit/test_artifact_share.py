@@ -249,14 +249,21 @@ def test_interval_of_a_linear_model_is_that_of_patients_drawn_anew(two):
     model = Linear([0 * weight, weight], ["A", "B"])
     readings = patient_readings(split, 1, weight)
     own, others = split.gap.sides(1)
-    np.testing.assert_allclose(readings["whole"][0, own.patients], own.means @ weight, rtol=1e-9)
+    own_means, other_means = (
+        np.stack(
+            [x[(names == split.gap.names[p]) & (y == k)].mean(0, dtype=np.float64) for p in side]
+        )
+        for k, side in ((1, own.patients), (0, others.patients))
+    )
+    np.testing.assert_allclose(readings["whole"][0, own.patients], own_means @ weight, rtol=1e-6)
+    np.testing.assert_allclose(others.mean(), other_means.mean(axis=0), rtol=1e-6, atol=1e-9)
     found = artifact_share(model, x, y, names, ("A", "B"), split, n_bootstrap=400, seed=3)
     shares = found.by_class["B"]
     assert isinstance(shares, ClassShares)
     carried = split.parts[1].carried(weight)
     drawn = draw_patients(np.arange(12) % 2, 4000, np.random.default_rng(0))
     w_own, w_others = drawn[:, own.patients], drawn[:, others.patients]
-    delta = w_own @ own.means / 6 - w_others @ others.means / 6
+    delta = w_own @ own_means / 6 - w_others @ other_means / 6
     slow = sum(delta @ carried[name] for name in ARTIFACT_PARTS) / (delta @ weight)
     assert shares.draws["artifact"].mean() == pytest.approx(slow.mean(), abs=0.01)
     assert shares.draws["artifact"].std() == pytest.approx(slow.std(), rel=0.15)

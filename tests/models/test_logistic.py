@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from scipy.optimize import minimize
+from scipy.optimize import check_grad, minimize
 from scipy.special import logsumexp
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
@@ -17,7 +17,10 @@ from sklearn.model_selection import GroupKFold, cross_validate
 
 from corespot.errors import ModelError, ParamsError
 from corespot.models import logistic as module
+from corespot.models import logistic_loss
+from corespot.models import logistic_solver as solver
 from corespot.models.logistic import LogisticClassifier
+from corespot.models.spectra_rows import SpectraRows
 
 Problem = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]
 
@@ -72,6 +75,48 @@ def test_it_minimises_the_stated_loss(n_classes: int, c: float) -> None:
     np.testing.assert_allclose(model.offsets_.sum(), 0, atol=1e-12)
     assert model.converged_
     assert model.n_parameters_ == (n_classes - 1) * 31
+
+
+@pytest.mark.parametrize(("n_classes", "c"), [(2, 0.01), (2, 10.0), (3, 0.03), (4, 1.0)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+def test_blocks_find_the_weights_that_spectra_in_memory_give(
+    n_classes: int, c: float, dtype: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x, y = problem(n=150, n_classes=n_classes)
+    stored = (np.concatenate([x[::-1], x]) * 1e3).astype(dtype)
+    rows = np.arange(150, 300)
+    held = LogisticClassifier(c=c).fit(stored[rows].astype(np.float32), y)
+    monkeypatch.setattr(solver, "_HELD_BYTES", 0)
+    monkeypatch.setattr(logistic_loss, "_BLOCK_VALUES", 16 * 30)
+    monkeypatch.setattr(SpectraRows, "__array__", None)  # the whole part is never asked for
+    read = LogisticClassifier(c=c).fit(SpectraRows(stored, rows), y)
+    np.testing.assert_allclose(read.centre_, held.centre_, rtol=1e-12)
+    np.testing.assert_allclose(read.spread_, held.spread_, rtol=1e-12)
+    assert read.spread_[20] == 1.0 and not read.weights_[:, 20].any()
+    size = np.abs(held.weights_).max()
+    np.testing.assert_allclose(read.weights_, held.weights_, rtol=0, atol=1e-5 * size)
+    np.testing.assert_allclose(read.offsets_, held.offsets_, rtol=0, atol=1e-5 * size)
+    assert read.converged_ and abs(read.n_iterations_ - held.n_iterations_) <= 3
+
+
+def test_the_slopes_of_the_blocked_loss_equal_finite_differences(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(logistic_loss, "_BLOCK_VALUES", 16 * 30)
+    for n_classes in (2, 3):
+        x, y = problem(n_classes=n_classes)
+        centre, spread = logistic_loss.moments(x)
+        loss = logistic_loss.BlockedLoss(x, y, centre=centre, spread=spread, c=0.5)
+        at = np.random.default_rng(2).normal(size=len(loss.start))
+        assert check_grad(lambda v: loss(v)[0], lambda v: loss(v)[1], at) < 1e-6  # noqa: B023
+
+
+def test_blocks_that_do_not_converge_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = problem()
+    monkeypatch.setattr(solver, "_HELD_BYTES", 0)
+    with pytest.warns(UserWarning, match="did not converge in 10 iterations; lower c"):
+        model = LogisticClassifier(c=10.0, max_iterations=1).fit(x, y)
+    assert not model.converged_ and model.n_iterations_ == 10
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])

@@ -16,6 +16,7 @@ from study_problem import FREE_BIN, N_BINS, make_request, spectra_of, spot_table
 from corespot.cohort.splits import FoldSettings, make_folds
 from corespot.errors import ModelError, TuneError
 from corespot.io.store import SpectraStore
+from corespot.models.spectra_rows import SpectraRows
 from corespot.tune import trial as trial_module
 from corespot.tune.journal import open_storage
 from corespot.tune.liveness import WORKER, Worker
@@ -100,9 +101,9 @@ def test_tuning_cannot_see_a_leak_planted_in_the_outer_test_tmas(tmp_path: Path)
 def test_only_training_rows_are_ever_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     request = make_request(tmp_path, trials=2)
     read: list[np.ndarray] = []
-    take = SpectraStore.take
+    get = SpectraRows.__getitem__
     monkeypatch.setattr(
-        SpectraStore, "take", lambda self, rows: (read.append(rows), take(self, rows))[1]
+        SpectraRows, "__getitem__", lambda self, at: (read.append(self.rows[at]), get(self, at))[1]
     )
     opened = studies_of(request)[0]
     read.clear()

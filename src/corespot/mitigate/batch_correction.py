@@ -13,6 +13,7 @@ from corespot.explain.sensitivity import bin_sd
 from corespot.mitigate.training_mean import mean_of
 from corespot.mitigate.way import FloatArray, Spectra, Way, register_way
 from corespot.settings import Settings
+from corespot.train.data import take_rows
 
 #: A spread below this fraction of the median one is taken for that.
 _LEAST_SPREAD = 1e-2
@@ -120,7 +121,9 @@ class BatchCorrection(Way):
 
 
 def _by_tma(x: Spectra, tma: npt.NDArray[np.str_]) -> dict[str, FloatArray]:
-    return {str(name): _moments(x[tma == name]) for name in np.unique(tma)}
+    return {
+        str(name): _moments(take_rows(x, np.flatnonzero(tma == name))) for name in np.unique(tma)
+    }
 
 
 def _moments(x: Spectra) -> FloatArray:

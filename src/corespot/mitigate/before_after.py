@@ -218,7 +218,7 @@ def counterfactual_accuracy(
     right = []
     for result in results:
         seen = getattr(result, "spectra_of", None)
-        x = store.take(task.rows) if seen is None else seen(store, task)
+        x = store.rows(task.rows) if seen is None else seen(store, task)
         order = class_columns(result.estimator, task.classes)
         named = result.estimator.predict_proba(x)[:, order].argmax(axis=1)
         right.append(named == task.y)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from sklearn.metrics import balanced_accuracy_score
@@ -15,7 +15,7 @@ from corespot.cohort.splits import Fold, FoldTable
 from corespot.cohort.tasks import TaskSpots
 from corespot.errors import ModelError
 from corespot.mitigate.prepare import PreparedFold, SpectraSource, prepare_fold
-from corespot.mitigate.way import Way
+from corespot.mitigate.way import Spectra, Way
 from corespot.models.registry import entry
 from corespot.train.crossvalidate import EpochCallback, FoldResult, inner_groups
 from corespot.train.fit_inputs import Watched
@@ -39,7 +39,7 @@ class MitigatedFoldResult(FoldResult):
         """Spectra of the spots of a task in another cohort, as the estimator must see them."""
         if self.prepared is None:
             raise ModelError("this fold result does not say how its spectra were prepared")
-        return self.prepared.view_of(other, task.rows).take(task.rows)
+        return self.prepared.view_of(other, task.rows).rows(task.rows)
 
 
 def cross_validate_mitigated(
@@ -87,7 +87,10 @@ def cross_validate_mitigated(
             device=device,
         )
         estimator = prepared.estimator
-        x_train, x_test = (prepared.spectra.take(r) for r in (fold.train_rows, fold.test_rows))
+        # They answer to all that is asked of arrays here.
+        x_train, x_test = (
+            cast("Spectra", prepared.spectra.rows(r)) for r in (fold.train_rows, fold.test_rows)
+        )
         started = time.perf_counter()
         estimator.fit(
             x_train,

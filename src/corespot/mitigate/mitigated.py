@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from corespot.axis import MzAxis
 from corespot.errors import ModelError
+from corespot.mitigate.computed_rows import changed_by
 from corespot.mitigate.way import Change, FloatArray, Spectra, Way
 from corespot.models.spectra_input import check_spectra
 from corespot.seeding import derive_seed
@@ -69,7 +70,7 @@ class MitigatedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like, shape (n_spots, n_bins)
+        X : array-like or SpectraRows, shape (n_spots, n_bins)
             Training spectra.
         y : array-like, shape (n_spots,)
             Their labels, seen by the model alone.
@@ -97,7 +98,7 @@ class MitigatedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             change = way.change(changed, self.axis)
             if change is not None:
                 self.changes_.append(change)
-                changed = change.transform(changed)
+                changed = changed_by(change, changed)
         more: dict[str, Any] = {}
         penalties = [way.penalty(x, self.axis, self._push) for way in self.ways]
         found = [penalty for penalty in penalties if penalty is not None]
@@ -129,12 +130,12 @@ class MitigatedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return [self.changed(some) for some in made if some is not None]
 
     def changed(self, X: npt.ArrayLike) -> Spectra:
-        """The spectra as the model sees them, shape (n, n_bins)."""
+        """The spectra as the model sees them, shape (n, n_bins); see `changed_by`."""
         if not hasattr(self, "changes_"):
             raise ModelError("this MitigatedClassifier is not fitted yet; call fit first")
         x = check_spectra(X, self.n_features_in_)
         for change in self.changes_:
-            x = change.transform(x)
+            x = changed_by(change, x)
         return x
 
     def _push(self, directions: FloatArray) -> FloatArray:

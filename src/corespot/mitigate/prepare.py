@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +14,10 @@ from corespot.axis import MzAxis
 from corespot.cohort.splits import Fold
 from corespot.cohort.tasks import TaskSpots
 from corespot.errors import ParamsError
+from corespot.mitigate.computed_rows import ComputedSpectra
 from corespot.mitigate.mitigated import MitigatedClassifier
-from corespot.mitigate.way import BatchShift, Way, why_not_for
+from corespot.mitigate.way import BatchShift, Spectra, Way, why_not_for
+from corespot.models.spectra_rows import SpectraRows
 from corespot.seeding import derive_seed
 from corespot.train.crossvalidate import task_settings
 from corespot.train.estimator import make_estimator
@@ -38,6 +40,10 @@ class SpectraSource(Protocol):
 
     def take(self, rows: Rows) -> npt.NDArray[np.float32]:
         """Spectra of `rows`, (len(rows), n_bins)."""
+        ...
+
+    def rows(self, rows: Rows) -> SpectraRows:
+        """`take`, read when they are asked for."""
         ...
 
 
@@ -70,9 +76,13 @@ class CorrectedView:
         """Corrected spectra of `rows`, (len(rows), n_bins)."""
         return self.shift.correct(self.source.take(rows), _tma(self.source, rows))
 
+    def rows(self, rows: Rows) -> SpectraRows:
+        """`take`, corrected as they are read."""
+        return computed(self).rows(rows)
+
     def meeting(self, rows: Rows) -> CorrectedView:
         """The same, knowing the TMAs of these rows from their spots, too."""
-        met = self.shift.met(self.source.take(rows), _tma(self.source, rows))
+        met = self.shift.met(_unread(self.source, rows), _tma(self.source, rows))
         return CorrectedView(self.source, met)
 
 
@@ -106,7 +116,7 @@ class PreparedFold:
         """
         if self.shift is None:
             return other
-        met = self.shift.elsewhere().met(other.take(rows), _tma(other, rows))
+        met = self.shift.elsewhere().met(_unread(other, rows), _tma(other, rows))
         return CorrectedView(other, met)
 
 
@@ -156,9 +166,19 @@ def prepare_fold(
     estimator = MitigatedClassifier(inner, tuple(ways), store.axis, random_state=fold_seed)
     if not shifts:
         return PreparedFold(store, estimator, None)
-    fitted = shifts[0].fit(store.take(fold.train_rows), _tma(store, fold.train_rows))
-    met = fitted.met(store.take(fold.test_rows), _tma(store, fold.test_rows))
+    fitted = shifts[0].fit(_unread(store, fold.train_rows), _tma(store, fold.train_rows))
+    met = fitted.met(_unread(store, fold.test_rows), _tma(store, fold.test_rows))
     return PreparedFold(CorrectedView(store, met), estimator, fitted)
+
+
+def computed(source: SpectraSource) -> ComputedSpectra:
+    """Spectra of a source in place of the array of a store."""
+    return ComputedSpectra(source.take, (len(source.spots), source.axis.n_bins))
+
+
+def _unread(source: SpectraSource, rows: Rows) -> Spectra:
+    """Rows of a source; they answer to all that is asked of an array of spectra."""
+    return cast("Spectra", source.rows(rows))
 
 
 def _tma(source: SpectraSource, rows: Rows) -> npt.NDArray[np.str_]:

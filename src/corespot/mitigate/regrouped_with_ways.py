@@ -63,7 +63,7 @@ def regrouped_with_ways(
     for result in track(results, label="train, patients held out", total=k, unit="folds"):
         at = np.searchsorted(task.rows, result.fold.test_rows)
         assert result.prepared is not None
-        x = result.prepared.spectra.take(result.fold.test_rows)
+        x: Any = result.prepared.spectra.rows(result.fold.test_rows)
         scores[at] = log_odds(result.estimator, x, task.classes)
         accuracies.append(balanced_accuracy(task.y[at], scores[at].argmax(axis=1)))
     return RegroupedScores(folds.grouping, scores, float(np.mean(accuracies)))

@@ -2,42 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, cast
 
-import numpy as np
 import numpy.typing as npt
 
 from corespot.io.store import SpectraStore
 from corespot.mitigate.crossvalidate import MitigatedFoldResult
-from corespot.mitigate.prepare import CorrectedView, Rows, SpectraSource
-
-
-@dataclass(frozen=True, eq=False)
-class CorrectedSpectra:
-    """Spectra that are corrected as they are read, in place of the array of a store.
-
-    Parameters
-    ----------
-    view : SpectraSource
-        Gives corrected spectra by row.
-    """
-
-    view: SpectraSource
-
-    dtype = np.dtype(np.float32)
-    ndim = 2
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Spots and bins."""
-        return len(self.view.spots), self.view.axis.n_bins
-
-    def __len__(self) -> int:
-        return len(self.view.spots)
-
-    def __getitem__(self, rows: Rows) -> npt.NDArray[np.float32]:
-        return self.view.take(rows)
+from corespot.mitigate.prepare import CorrectedView, Rows, SpectraSource, computed
 
 
 def as_seen(result: MitigatedFoldResult, store: SpectraStore, rows: Rows) -> SpectraStore:
@@ -62,4 +34,4 @@ def as_seen(result: MitigatedFoldResult, store: SpectraStore, rows: Rows) -> Spe
         view = own.meeting(rows)
     else:
         view = prepared.view_of(store, rows)
-    return replace(store, spectra=cast(npt.NDArray[Any], CorrectedSpectra(view)))
+    return replace(store, spectra=cast(npt.NDArray[Any], computed(view)))

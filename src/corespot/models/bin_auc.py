@@ -8,10 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from corespot.errors import ModelError
+from corespot.models.mapped_pages import PagesAhead
+from corespot.models.spectra_rows import SpectraRows
 from corespot.progress import track
 from corespot.threads import in_threads
 
 Ints = npt.NDArray[np.int64]
+Spectra = npt.NDArray[np.floating] | SpectraRows
 
 #: Memory of a block of bins; a share of the spectra's, so that many spots are not read too often.
 _LEAST_BLOCK_BYTES = 128 * 2**20
@@ -28,13 +31,13 @@ _COUNTERS_A_SPOT = 4
 
 
 def bin_auc(
-    spectra: npt.NDArray[np.floating], y: Ints, n_classes: int, *, rows: Ints | None = None
+    spectra: Spectra, y: Ints, n_classes: int, *, rows: Ints | None = None
 ) -> npt.NDArray[np.float64]:
     """Area under the ROC curve of every bin, each class against the rest; ties count one half.
 
     Parameters
     ----------
-    spectra : ndarray or memmap, shape (n_all_spots, n_bins)
+    spectra : ndarray, memmap or SpectraRows, shape (n_all_spots, n_bins)
         Finite intensities; those of another type than float32 and float16 are compared as float32.
     y : ndarray of int, shape (n_spots,)
         Class index of each spectrum.
@@ -69,9 +72,7 @@ def discrimination(auc: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return strongest
 
 
-def twice_u(
-    spectra: npt.NDArray[np.floating], y: Ints, n_classes: int, *, rows: Ints | None = None
-) -> Ints:
+def twice_u(spectra: Spectra, y: Ints, n_classes: int, *, rows: Ints | None = None) -> Ints:
     """Twice the Mann–Whitney statistic U of every bin, each class against the rest.
 
     Parameters
@@ -104,15 +105,17 @@ def twice_u(
             f"got {len(chosen)} rows from {chosen.min()} to {chosen.max()}"
         )
     key = np.dtype(np.uint16 if spectra.dtype == np.float16 else np.uint32)
-    size = min(max(spectra.nbytes // _BLOCK_SHARE, _LEAST_BLOCK_BYTES), _MOST_BLOCK_BYTES)
+    share = spectra.size * spectra.dtype.itemsize // _BLOCK_SHARE
+    size = min(max(share, _LEAST_BLOCK_BYTES), _MOST_BLOCK_BYTES)
     width = max(1, min(n_bins, size // (n_spots * key.itemsize)))
     memory = np.empty((width, n_spots), dtype=key)
     labels = y.astype(np.uint8)
     sums = np.zeros((n_bins, n_classes), dtype=np.int64)
-    for start in track(range(0, n_bins, width), label="bins ranked", unit="blocks"):
-        block = memory[: n_bins - start]
-        _copy_bins(spectra, chosen, start, block)
-        _rank(block, labels, sums[start : start + width])
+    with PagesAhead(spectra) as pages:
+        for start in track(range(0, n_bins, width), label="bins ranked", unit="blocks"):
+            block = memory[: n_bins - start]
+            _copy_bins(spectra, chosen, start, block, pages)
+            _rank(block, labels, sums[start : start + width])
     return np.ascontiguousarray(sums.T) - (counts * (counts + 1))[:, None]
 
 
@@ -128,20 +131,27 @@ def _counts(y: Ints, n_classes: int) -> Ints:
 
 
 def _copy_bins(
-    spectra: npt.NDArray[np.floating], rows: Ints, start: int, block: npt.NDArray[Any]
+    spectra: Spectra,
+    rows: Ints,
+    start: int,
+    block: npt.NDArray[Any],
+    pages: PagesAhead,
 ) -> None:
     """Copy the bit patterns of the bins from `start` on into a block, bins first."""
     from corespot.models.bin_auc_kernel import transpose_bins
 
     bins = slice(start, start + len(block))
-    as_they_are = spectra.dtype in (np.float16, np.float32)  # another byte order is another type
-    bits = _read_only(np.asarray(spectra).view(block.dtype)) if as_they_are else None
+    bits = None
+    # Another byte order is another type.
+    if isinstance(spectra, np.ndarray) and spectra.dtype in (np.float16, np.float32):
+        bits = _read_only(np.asarray(spectra).view(block.dtype))
 
     def copy(part: slice) -> None:
+        pages.ask(rows[part], bins)
         if bits is not None:
             transpose_bins(bits, rows[part], start, part.start, block)
             return
-        cast = np.ascontiguousarray(spectra[rows[part], bins], dtype=np.float32)
+        cast = np.ascontiguousarray(spectra[rows[part]][:, bins], dtype=np.float32)
         every = np.arange(len(cast), dtype=np.int64)
         transpose_bins(_read_only(cast.view(np.uint32)), every, 0, part.start, block)
 

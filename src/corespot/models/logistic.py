@@ -13,7 +13,7 @@ from corespot.errors import ModelError
 from corespot.models.catalogue.logistic import LogisticConfig
 from corespot.models.fitted_arrays import require_shapes
 from corespot.models.linear_classifier import LinearClassifier
-from corespot.models.logistic_solver import solve, standardised
+from corespot.models.logistic_solver import solve
 from corespot.models.spectra_input import check_labels, check_spectra
 
 Floats = npt.NDArray[np.float64]
@@ -84,8 +84,9 @@ class LogisticClassifier(LinearClassifier):
 
         Parameters
         ----------
-        X : array-like, shape (n_spots, n_bins)
-            Spectra; held in memory once, in double precision.
+        X : array-like or SpectraRows, shape (n_spots, n_bins)
+            Spectra. In double precision they are held in memory up to 1 GiB; larger parts are
+            read in blocks, once or twice an iteration.
         y : array-like, shape (n_spots,)
             Labels.
         groups, on_epoch, checkpoint : optional
@@ -108,10 +109,10 @@ class LogisticClassifier(LinearClassifier):
         x = check_spectra(X)
         self.classes_, index = check_labels(y, len(x))
         self.n_features_in_ = x.shape[1]
-        z, self.centre_, self.spread_ = standardised(x)
-        solved, self.converged_ = solve(z, index, config.c, config.max_iterations)
-        self.n_iterations_ = int(np.max(solved.n_iter_))
-        weights, offsets = solved.coef_, solved.intercept_
+        solved = solve(x, index, config.c, config.max_iterations)
+        self.centre_, self.spread_ = solved.centre, solved.spread
+        self.n_iterations_, self.converged_ = solved.n_iterations, solved.converged
+        weights, offsets = solved.weights, solved.offsets
         if len(self.classes_) == 2:
             # One row for the second class against the first; as scores it is half a row each.
             weights = np.concatenate([-weights, weights]) / 2

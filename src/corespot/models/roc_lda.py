@@ -19,7 +19,7 @@ from corespot.models.inner_splits import inner_splits
 from corespot.models.linear_classifier import LinearClassifier
 from corespot.models.nested_lda import NestedLda
 from corespot.models.spectra_input import check_groups, check_labels, check_spectra
-from corespot.models.spectra_rows import stored_rows
+from corespot.models.spectra_rows import SpectraRows, stored_rows
 
 Floats = npt.NDArray[np.float64]
 
@@ -258,7 +258,7 @@ def _fit_best(
 
 
 def _take(
-    x: npt.NDArray[np.floating],
+    x: npt.NDArray[np.floating] | SpectraRows,
     bins: npt.NDArray[np.int64],
     rows: npt.NDArray[np.int64] | None = None,
 ) -> Floats:
@@ -268,5 +268,8 @@ def _take(
     taken = np.empty((n, len(bins)))
     for start in range(0, n, _BLOCK_SPOTS):
         part = slice(start, min(start + _BLOCK_SPOTS, n))
-        taken[part] = x[part][:, bins] if rows is None else x[rows[part, None], bins]
+        if rows is not None and isinstance(x, np.ndarray):
+            taken[part] = x[rows[part, None], bins]
+        else:
+            taken[part] = x[part if rows is None else rows[part]][:, bins]
     return taken

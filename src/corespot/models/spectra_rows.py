@@ -16,7 +16,7 @@ class SpectraRows:
     Parameters
     ----------
     stored : ndarray, shape (n_stored, n_bins)
-        Spectra in the number type of their store, usually a memory map.
+        Spectra in the number type of their store: a memory map, or what computes its rows.
     rows : ndarray of int64, shape (n_spots,)
         Rows that are meant, in this order.
     """
@@ -64,8 +64,10 @@ class SpectraRows:
 
 def stored_rows(
     x: npt.NDArray[np.floating] | SpectraRows, rows: npt.NDArray[np.int64] | None = None
-) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.int64] | None]:
+) -> tuple[npt.NDArray[np.floating] | SpectraRows, npt.NDArray[np.int64] | None]:
     """An array in memory or mapped, and its rows that are meant (`None`: all of them).
+
+    Rows that are computed as they are read stay what they are.
 
     For what can pick rows and bins itself, instead of being given copies of whole spectra.
 
@@ -76,6 +78,6 @@ def stored_rows(
     rows : ndarray of int64, optional
         Rows of `x` that are meant; all by default.
     """
-    if not isinstance(x, SpectraRows):
+    if not isinstance(x, SpectraRows) or not isinstance(x.stored, np.ndarray):
         return x, rows
     return x.stored, x.rows if rows is None else x.rows[rows]

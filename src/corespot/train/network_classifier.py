@@ -155,7 +155,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             torch.manual_seed(derive_seed(seed, "weights"))
             network = build(self.model_name, config, self.n_features_in_, n_classes)
             if hasattr(network, "prepare"):
-                network.prepare(np.asarray(fitted_on), told.y[train], self.input_scale_)
+                network.prepare(fitted_on, told.y[train], self.input_scale_)
             self.network_: nn.Module = network.to(device)
             self.history_ = train_network(
                 self.network_,

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from corespot.models.mapped_pages import file_map
 from corespot.models.spectra_rows import SpectraRows
 
 Rows = npt.NDArray[np.int64]
@@ -56,7 +57,7 @@ class RowReader:
         self._pinned = device.type == "cuda"
         self._pool = ThreadPoolExecutor(_READERS_FOR_GPU) if self._pinned else None
         self._tensor = _as_tensor(self._source)
-        self._map = _file_map(self._source)
+        self._map = file_map(self._source)
 
     def block(self, n_rows: int) -> Tensor:
         """Memory for `n_rows` spectra."""
@@ -157,13 +158,3 @@ def _as_tensor(source: npt.NDArray[Any]) -> Tensor | None:
             return torch.from_numpy(source)
         except (TypeError, ValueError):
             return None
-
-
-def _file_map(source: npt.NDArray[Any]) -> mmap.mmap | None:
-    """The map behind a read-only memory-mapped array, if its pages can be given back."""
-    if getattr(source, "mode", None) != "r" or not hasattr(mmap, "MADV_DONTNEED"):
-        return None
-    base: Any = source
-    while isinstance(base, np.ndarray):
-        base = base.base
-    return base if isinstance(base, mmap.mmap) else None

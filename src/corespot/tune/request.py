@@ -13,6 +13,7 @@ from typing import Any
 from corespot.cohort.splits import Fold, FoldTable
 from corespot.cohort.tasks import TaskSpots
 from corespot.io.store import SpectraStore
+from corespot.models.registry import entry
 from corespot.models.search_space import SearchSpace
 from corespot.train.model_settings import default_settings
 from corespot.tune.settings import TuneSettings
@@ -79,8 +80,9 @@ class TuningRequest:
 class StudySubject:
     """What one study is about; its digest is part of its name, so that nothing else gets mixed in.
 
-    The spectra are read when they are first needed, and `release` lets them go: a process that
-    works on several studies holds those of one.
+    What is held of the spectra (on a GPU, or for models of patches and cores) is read when it is
+    first needed, and `release` lets it go: a process that works on several studies holds those of
+    one.
 
     Parameters
     ----------
@@ -101,7 +103,13 @@ class StudySubject:
             request = self.request
             request.folds.check_task(request.task)
             store = SpectraStore.open(request.store)
-            self._part = take_training_part(store, request.task, self.fold, request.folds.grouping)
+            self._part = take_training_part(
+                store,
+                request.task,
+                self.fold,
+                request.folds.grouping,
+                in_memory=entry(request.model).is_spatial,
+            )
         return self._part
 
     @cached_property

@@ -11,7 +11,7 @@ from corespot.evaluate.summary import evaluate_predictions
 from corespot.models.registry import entry
 from corespot.seeding import derive_seed
 from corespot.train.crossvalidate import inner_groups, task_settings
-from corespot.train.data import choose_device
+from corespot.train.data import choose_device, take_rows
 from corespot.train.estimator import make_estimator
 from corespot.train.fit_inputs import Watched
 from corespot.train.held_out import in_task_order
@@ -68,12 +68,12 @@ def score_inner_fold(
         % 2**31,
         device=device,
     )
-    x_test = part.x[fold.test]
+    x_test = take_rows(part.x, fold.test)
     watched = {}
     if on_epoch is not None and entry(model).is_network:
         watched = {"watched": Watched(x_test, labels[fold.test], **at_test)}
     estimator.fit(
-        part.x[fold.train],
+        take_rows(part.x, fold.train),
         labels[fold.train],
         groups=inner_groups(task, fold.train, part.grouping, estimator),
         on_epoch=on_epoch,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +18,7 @@ from corespot.cohort.tasks import TaskSpots
 from corespot.errors import FoldError, TuneError
 from corespot.io.store import SpectraStore
 from corespot.seeding import derive_seed
-from corespot.train.data import Held, hold_on
+from corespot.train.data import Held, Spectra, hold_on
 from corespot.tune.settings import InnerSettings
 
 Rows = npt.NDArray[np.int64]
@@ -33,8 +35,8 @@ class TrainingPart:
     ----------
     task : TaskSpots
         The task, restricted to the training spots.
-    x : ndarray of float32, shape (n, n_bins)
-        Their spectra.
+    x : ndarray of float32 or SpectraRows, shape (n, n_bins)
+        Their spectra; rows of the store are read when a fit asks for them.
     grouping : {"tma", "patient", "core", "spot"}
         What the outer folds keep together.
     repeat, index : int
@@ -42,7 +44,7 @@ class TrainingPart:
     """
 
     task: TaskSpots
-    x: npt.NDArray[np.float32]
+    x: Spectra
     grouping: Grouping
     repeat: int
     index: int
@@ -114,9 +116,14 @@ class InnerSplit:
 
 
 def take_training_part(
-    store: SpectraStore, task: TaskSpots, fold: Fold, grouping: Grouping
+    store: SpectraStore,
+    task: TaskSpots,
+    fold: Fold,
+    grouping: Grouping,
+    *,
+    in_memory: bool = False,
 ) -> TrainingPart:
-    """Read the training spots of an outer fold; nothing of its test spots is read or kept.
+    """Point at the training spots of an outer fold; nothing of its test spots is ever read.
 
     Parameters
     ----------
@@ -128,8 +135,12 @@ def take_training_part(
         The outer fold.
     grouping : {"tma", "patient", "core", "spot"}
         What the outer folds keep together.
+    in_memory : bool
+        Copy the spectra now: models of patches and cores come back to each spot many times.
     """
     members = np.searchsorted(task.rows, fold.train_rows)
+    # Rows of a store answer to all that is asked of an array here and by the estimators.
+    read = store.take if in_memory else cast("Callable[[Rows], Spectra]", store.rows)
     return TrainingPart(
         # Without the spots' truth, which is for comparison only.
         task=TaskSpots(
@@ -140,7 +151,7 @@ def take_training_part(
             spots=task.spots.iloc[members].reset_index(drop=True),
             label=task.label,
         ),
-        x=store.take(fold.train_rows),
+        x=read(fold.train_rows),
         grouping=grouping,
         repeat=fold.repeat,
         index=fold.index,

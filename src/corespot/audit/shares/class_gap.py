@@ -18,18 +18,38 @@ _BLOCK_VALUES = 4_194_304
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """Mean spectra of the patients on one side of a difference.
+    """The patients on one side of a difference, whose mean spectra are never all written out.
 
     Parameters
     ----------
     patients : ndarray of int64, shape (n,)
         Patients, as positions in the names that the gap was made of.
-    means : ndarray of float64, shape (n, n_bins)
-        Mean over the spots of each.
+    cells : ndarray of float64, shape (n_cells, n_bins)
+        Means of the gap.
+    of_side, line : ndarray of int64, shape (n_own,)
+        Cells that are of this side, and the place in `patients` of each.
+    share : ndarray of float64, shape (n_own,)
+        Share of each in its patient's mean.
     """
 
     patients: IntArray
-    means: FloatArray
+    cells: FloatArray
+    of_side: IntArray
+    line: IntArray
+    share: FloatArray
+
+    def along(self, reading: FloatArray) -> FloatArray:
+        """The mean spectrum of each patient times a reading of the bins, shape (n,)."""
+        weights = self.share * (self.cells @ reading)[self.of_side]
+        found = np.bincount(self.line, weights, minlength=len(self.patients))
+        return np.asarray(found, dtype=np.float64)
+
+    def mean(self) -> FloatArray:
+        """Mean over the patients of their mean spectra, shape (n_bins,)."""
+        weight = np.zeros(len(self.cells))
+        weight[self.of_side] = self.share / len(self.patients)
+        mean: FloatArray = weight @ self.cells
+        return mean
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,17 +82,19 @@ class ClassGap:
 
     def sides(self, k: int) -> tuple[Side, Side]:
         """Patients of class `k`, and patients of all others with the means over those spots."""
-        own = self.of_class == k
-        patients, index = np.unique(self.patient[~own], return_inverse=True)
-        means = np.zeros((len(patients), self.means.shape[1]))
-        weight = self.sizes[~own] / np.bincount(index, weights=self.sizes[~own])[index]
-        np.add.at(means, index, weight[:, None] * self.means[~own])
-        return Side(self.patient[own], self.means[own]), Side(patients, means)
+        is_own = self.of_class == k
+        return self._side(np.flatnonzero(is_own)), self._side(np.flatnonzero(~is_own))
 
     def delta(self, k: int) -> FloatArray:
         """Mean of class `k` less that of all others together, shape (n_bins,)."""
         own, others = self.sides(k)
-        return np.asarray(own.means.mean(axis=0) - others.means.mean(axis=0))
+        return own.mean() - others.mean()
+
+    def _side(self, cells: IntArray) -> Side:
+        patients, line = np.unique(self.patient[cells], return_inverse=True)
+        sizes = self.sizes[cells]
+        share = sizes / np.bincount(line, weights=sizes)[line]
+        return Side(patients, self.means, cells, line.astype(np.int64), share)
 
 
 def class_gap(
@@ -118,10 +140,14 @@ def class_gap(
     cells, cell = np.unique(np.stack([patient, y]), axis=1, return_inverse=True)
     means, squares, sizes = _cell_moments(x, cell.ravel(), cells.shape[1])
     of_patient, of_class = cells.astype(np.int64)
+    step = max(1, _BLOCK_VALUES // x.shape[1])
     for k in range(n_classes):
-        own = of_class == k
-        centre = np.average(means[own], axis=0, weights=sizes[own])
-        squares += sizes[own] @ np.square(means[own] - centre)
+        # Means of patients may be as large as the spectra: none of them is copied.
+        weight = np.where(of_class == k, sizes, 0.0)
+        centre = weight @ means / weight.sum()
+        for start in range(0, len(means), step):
+            block = means[start : start + step] - centre
+            squares += weight[start : start + step] @ np.square(block, out=block)
     sigma = np.sqrt(squares / max(len(x) - n_classes, 1))
     return ClassGap(names, of_patient, of_class, means, sizes, sigma, n_classes)
 

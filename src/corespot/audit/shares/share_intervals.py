@@ -111,7 +111,7 @@ def patient_readings(split: SplitGap, k: int, slope: FloatArray) -> dict[str, Fl
     found = {name: np.zeros((2, len(split.gap.names))) for name in carried}
     for line, side in enumerate(split.gap.sides(k)):
         for name, reading in carried.items():
-            found[name][line, side.patients] = side.means @ reading
+            found[name][line, side.patients] = side.along(reading)
     return found
 
 
