@@ -92,6 +92,7 @@ def menu(watch: Stopwatch, project: Project) -> None:
     """From view to view, twice: the first time what a view shows may have to be made."""
     watch.page.goto(project.link("overview"))
     watch.settle()
+    time.sleep(3)  # a person looks at the list; meanwhile the browser loads what draws figures
     views = ("Sensitivity", "Confounding", "Decision", "Data", "Tissue", "Studies", "Overview")
     for turn in ("", ", again"):
         for view in views:

@@ -51,7 +51,8 @@ class PagesAhead:
             self._row, self._value = values.strides[0], values.itemsize
 
     def __enter__(self) -> Self:
-        self._advise(mmap.MADV_RANDOM)
+        if self._map is not None:
+            self._map.madvise(mmap.MADV_RANDOM)
         return self
 
     def __exit__(
@@ -60,7 +61,8 @@ class PagesAhead:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._advise(mmap.MADV_NORMAL)
+        if self._map is not None:
+            self._map.madvise(mmap.MADV_NORMAL)
 
     def ask(self, rows: npt.NDArray[np.int64], columns: slice) -> None:
         """Have the pages read that hold these columns of `rows`; does not wait for them."""
@@ -71,10 +73,6 @@ class PagesAhead:
         for start in starts.tolist():
             ahead = start % mmap.PAGESIZE
             self._map.madvise(mmap.MADV_WILLNEED, start - ahead, length + ahead)
-
-    def _advise(self, advice: int) -> None:
-        if self._map is not None:
-            self._map.madvise(advice)
 
 
 def _is_large(values: npt.NDArray[Any]) -> bool:
